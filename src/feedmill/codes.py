@@ -1,0 +1,200 @@
+"""The catalogue of reject codes: what can be wrong with a record, and how that is said.
+
+A code is a stable word; programs compare words, and the numbers only travel between the kernel and this module.
+Messages are made here, from the field's declaration and the value, after the fact: a good record pays nothing.
+
+If you add a code: append it to `Code` (numbers are never reused), to `src/_core/codes.pxd`, to `_MESSAGES`, and give
+`tests/test_codes.py` a record that draws it.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final, Protocol
+
+SHOWN_CHARACTERS: Final = 60
+"""Characters of a value quoted in a message; the reject carries the value itself, so this is for the eye only."""
+
+
+class Code(IntEnum):
+    """One kind of finding; 0 stands for "nothing found" in the kernel and is no code.
+
+    Examples
+    --------
+    >>> Code.CHECK_DIGIT.word, Code["CHECK_DIGIT"].value
+    ('check_digit', 14)
+    >>> Code.from_word("missing_cell")
+    <Code.MISSING_CELL: 15>
+    """
+
+    REQUIRED = 1
+    UNIQUE = 2
+    MIN_LENGTH = 3
+    MAX_LENGTH = 4
+    MINIMUM = 5
+    MAXIMUM = 6
+    EXCLUSIVE_MINIMUM = 7
+    EXCLUSIVE_MAXIMUM = 8
+    PATTERN = 9
+    ENUM = 10
+    JSON_SCHEMA = 11
+    TYPE = 12
+    FORMAT = 13
+    CHECK_DIGIT = 14
+    MISSING_CELL = 15
+    EXTRA_CELL = 16
+    UNCLOSED_QUOTE = 17
+    BAD_QUOTE = 18
+    ENCODING = 19
+    RECORD_TOO_LONG = 20
+    DUPLICATE_KEY = 21
+    FOREIGN_KEY = 22
+    UNKNOWN_DEALER = 23
+    DATABASE = 24
+    CALLBACK = 25
+    NUL = 26
+
+    @property
+    def word(self) -> str:
+        """The code as rejects and reports write it."""
+        return self.name.lower()
+
+    @classmethod
+    def from_word(cls, word: str) -> "Code":
+        """Find the code of a word; KeyError if it is none."""
+        return cls[word.upper()]
+
+
+class Limits(Protocol):
+    """The constraints a message quotes; `schema.Constraints` has them."""
+
+    @property
+    def min_length(self) -> int | None: ...
+    @property
+    def max_length(self) -> int | None: ...
+    @property
+    def minimum(self) -> str | None: ...
+    @property
+    def maximum(self) -> str | None: ...
+    @property
+    def exclusive_minimum(self) -> str | None: ...
+    @property
+    def exclusive_maximum(self) -> str | None: ...
+    @property
+    def pattern(self) -> str | None: ...
+    @property
+    def enum(self) -> tuple[str, ...] | None: ...
+
+
+class Declaration(Protocol):
+    """What a message says about a field; `schema.Field` has it."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def precision(self) -> int | None: ...
+    @property
+    def scale(self) -> int | None: ...
+    @property
+    def true_values(self) -> tuple[str, ...]: ...
+    @property
+    def false_values(self) -> tuple[str, ...]: ...
+    @property
+    def constraints(self) -> Limits: ...
+
+
+def describe(code: Code | int, field: Declaration | None, value: str) -> str:
+    """Say in words what a record was expected to hold, and what it held.
+
+    Parameters
+    ----------
+    code : Code or int
+        The finding.
+    field : Declaration or None
+        The field it was found on; None for findings on a whole record.
+    value : str
+        The raw text of the cell, or of the record; long ones are shortened.
+
+    Returns
+    -------
+    str
+        One line, "expected …, got …".
+
+    Examples
+    --------
+    >>> from feedmill.schema import Constraints, Field
+    >>> describe(Code.MINIMUM, Field("price", "number", constraints=Constraints(minimum="0.01")), "0")
+    'expected at least 0.01, got "0"'
+    >>> describe(Code.EXTRA_CELL, None, "42")
+    'expected no more cells than columns, got "42"'
+    """
+    expected = _MESSAGES[Code(code)]
+    return f"expected {expected if isinstance(expected, str) else _of_field(expected, field)}, got {_quote(value)}"
+
+
+def _of_field(expected: Callable[[Declaration], str], field: Declaration | None) -> str:
+    return "another value" if field is None else expected(field)
+
+
+def _quote(value: str) -> str:
+    if not value:
+        return "nothing"
+    shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
+    return '"' + "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shown) + '"'
+
+
+def _type(field: Declaration) -> str:
+    if field.format not in {"default", "any"} and field.type in {"date", "time", "datetime"}:
+        return f"a {field.type} like {field.format}"
+    if field.type == "boolean":
+        return "one of " + ", ".join(field.true_values + field.false_values)
+    if field.type == "number" and field.precision is not None:
+        return f"a number of at most {field.precision} digits, {field.scale or 0} of them decimals"
+    return _TYPES[field.type]
+
+
+_TYPES: Final = {
+    "string": "text",
+    "integer": "an integer of at most 64 bits",
+    "number": "a number",
+    "date": "a date as YYYY-MM-DD",
+    "time": "a time as HH:MM:SS",
+    "datetime": "a date and time as YYYY-MM-DDTHH:MM:SS",
+}
+
+_FORMATS: Final = {
+    "email": "an e-mail address",
+    "uri": "a URI with its scheme",
+    "uuid": "a UUID",
+    "gtin": "a GTIN of 8, 12, 13 or 14 digits",
+}
+
+_MESSAGES: Final[dict[Code, str | Callable[[Declaration], str]]] = {
+    Code.REQUIRED: "a value",
+    Code.UNIQUE: "a value that no other record has",
+    Code.MIN_LENGTH: lambda field: f"at least {field.constraints.min_length} characters",
+    Code.MAX_LENGTH: lambda field: f"at most {field.constraints.max_length} characters",
+    Code.MINIMUM: lambda field: f"at least {field.constraints.minimum}",
+    Code.MAXIMUM: lambda field: f"at most {field.constraints.maximum}",
+    Code.EXCLUSIVE_MINIMUM: lambda field: f"more than {field.constraints.exclusive_minimum}",
+    Code.EXCLUSIVE_MAXIMUM: lambda field: f"less than {field.constraints.exclusive_maximum}",
+    Code.PATTERN: lambda field: f"text that matches {field.constraints.pattern}",
+    Code.ENUM: lambda field: "one of " + ", ".join(field.constraints.enum or ()),
+    Code.JSON_SCHEMA: "a value its JSON Schema accepts",
+    Code.TYPE: _type,
+    Code.FORMAT: lambda field: _FORMATS.get(field.format, f"text in the format {field.format}"),
+    Code.CHECK_DIGIT: "a last digit that agrees with the others",
+    Code.MISSING_CELL: "a cell for every column",
+    Code.EXTRA_CELL: "no more cells than columns",
+    Code.UNCLOSED_QUOTE: "a closing quote before the end of the feed",
+    Code.BAD_QUOTE: "a delimiter or the end of the record after a closing quote",
+    Code.ENCODING: "valid UTF-8",
+    Code.RECORD_TOO_LONG: "a record within the size limit",
+    Code.DUPLICATE_KEY: "a key that no other record has",
+    Code.FOREIGN_KEY: "a reference to a record that exists",
+    Code.UNKNOWN_DEALER: "the code of a known dealer",
+    Code.DATABASE: "a record the database accepts",
+    Code.CALLBACK: "a record the callback accepts",
+    Code.NUL: "text without NUL characters",
+}

@@ -1,0 +1,63 @@
+"""Faults: what stops a call or a run. A bad record is no fault, it is a reject (see `codes`).
+
+A message says where, what, and how to put it right, in one or two lines, so the command line can print it as it
+stands. The class says who can help, and with which status the command ends.
+"""
+
+from typing import ClassVar
+
+
+class FeedmillError(Exception):
+    """Everything feedmill raises on purpose."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class UsageError(FeedmillError):
+    """What was asked for cannot be done as it was asked; nothing has been written yet."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SchemaError(UsageError):
+    """A schema that contradicts itself, or that declares what feedmill does not know."""
+
+
+class DialectError(UsageError):
+    """A dialect that cannot be read unambiguously."""
+
+
+class HeaderError(UsageError):
+    """A feed whose header does not fit its schema."""
+
+
+class UrlError(UsageError):
+    """A store's URL that names no store."""
+
+
+class FeedError(UsageError):
+    """A feed that cannot be opened."""
+
+
+class RunError(FeedmillError):
+    """A fault of the run: it stopped, what is committed stays, and it can be resumed."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoreError(RunError):
+    """The store refused, or went away."""
+
+
+class ReadError(RunError):
+    """The feed broke off after it had been opened."""
+
+
+class RejectFileError(RunError):
+    """Rejects cannot be written down, so the run may not go on dropping records."""
+
+
+class TooManyFailuresError(FeedmillError):
+    """More records failed than the caller was ready to accept."""
+
+    exit_code: ClassVar[int] = 4

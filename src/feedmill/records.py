@@ -1,0 +1,145 @@
+"""Where a finding stands in its feed, and the finding itself.
+
+The kernel numbers records, lines and bytes from the start of the chunk it was given, because it does not know what came
+before; `Base` is what came before, and `rejects_of` adds the two.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from feedmill.codes import Code, Declaration, describe
+
+MAX_VALUE_CHARACTERS: Final = 1_000
+"""Characters of the raw value a reject keeps: enough to find it again, and a bound on what a bad feed can cost."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a feed.
+
+    Attributes
+    ----------
+    record : int
+        Number of the record, from 1; the header is none.
+    line : int
+        Physical line of the record's first byte, from 1.
+    byte : int
+        Offset in the decoded feed, from 0: of the cell's first byte (its opening quote included), or of the record's
+        for findings on a whole record.
+    """
+
+    record: int
+    line: int
+    byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One finding against one record.
+
+    Attributes
+    ----------
+    position : Position
+        Where.
+    column : str
+        Which field; empty for findings on a whole record.
+    code : str
+        The word of a `feedmill.codes.Code`.
+    message : str
+        What was expected and what was there, on one line.
+    value : str
+        The cell after unquoting and before transforms, or the whole record as it stands; bytes that are no UTF-8 are
+        shown with backslashes; at most 1,000 characters.
+    """
+
+    position: Position
+    column: str
+    code: str
+    message: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What precedes a chunk in its feed: so many records, lines and bytes (the header's lines and bytes included).
+
+    Examples
+    --------
+    >>> Base(record=10, line=12, byte=500).position(record=0, line=0, byte=7)
+    Position(record=11, line=13, byte=507)
+    """
+
+    record: int = 0
+    line: int = 0
+    byte: int = 0
+
+    def position(self, record: int, line: int, byte: int) -> Position:
+        """Turn a place counted from 0 within the chunk into one within the feed."""
+        return Position(self.record + record + 1, self.line + line + 1, self.byte + byte)
+
+
+class _Schema(Protocol):
+    @property
+    def fields(self) -> Sequence[Declaration]: ...
+
+
+class _Plan(Protocol):
+    @property
+    def schema(self) -> _Schema: ...
+
+
+class RejectSource(Protocol):
+    """What rejects are read from; `feedmill.kernel.Batch` is one."""
+
+    @property
+    def plan(self) -> _Plan: ...
+
+    def rejects(self) -> Sequence[tuple[int, int, int, int, int, int, bytes]]:
+        """List (code, field or -1, record, line, byte, length, raw value), all counted from 0 in the chunk."""
+        ...
+
+
+def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterator[Reject]:
+    """Make a batch's findings readable, in input order.
+
+    Parameters
+    ----------
+    batch : RejectSource
+        What the kernel made of a chunk.
+    names : sequence of str
+        The names of the schema's fields.
+    base : Base
+        What precedes the chunk.
+
+    Yields
+    ------
+    Reject
+        One a finding.
+
+    Notes
+    -----
+    Text is made here and only for the rejects asked for, so a caller that has seen enough can stop early.
+    """
+    fields = batch.plan.schema.fields
+    for code, field, record, line, byte, _length, raw in batch.rejects():
+        value = shown(raw)
+        yield Reject(
+            position=base.position(record, line, byte),
+            column=names[field] if field >= 0 else "",
+            code=Code(code).word,
+            message=describe(code, fields[field] if field >= 0 else None, value),
+            value=value,
+        )
+
+
+def shown(raw: bytes) -> str:
+    r"""Turn a value's bytes into the text a reject carries.
+
+    Examples
+    --------
+    >>> shown(b"caf\xe9")
+    'caf\\xe9'
+    """
+    # A character takes at most four bytes, so the rest need not be decoded.
+    return raw[: 4 * MAX_VALUE_CHARACTERS].decode("utf-8", "backslashreplace")[:MAX_VALUE_CHARACTERS]

@@ -1,0 +1,261 @@
+"""What a feed's records have to be: fields, their types, constraints and transforms, the primary key.
+
+A schema is a value: build it here, or read it from a Table Schema file (`Schema.load`). Both ways meet the same checks,
+so a schema that exists can be compiled by the kernel. The checks of a field are in `declaration`, the file format in
+`descriptor`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from feedmill import declaration, descriptor
+from feedmill.errors import SchemaError
+
+FIELDS_MATCHES: Final = ("exact", "equal", "subset", "superset", "partial")
+"""How a header may relate to the fields: the words of Table Schema v2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a field's value must hold to, besides being of its type.
+
+    Limits and listed values are texts, written as the feed would write them, so that no digit is lost on the way.
+
+    Examples
+    --------
+    >>> Constraints(required=True, minimum="0.01")
+    Constraints(required=True, minimum='0.01')
+    """
+
+    required: bool = False
+    unique: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    exclusive_minimum: str | None = None
+    exclusive_maximum: str | None = None
+    pattern: str | None = None
+    enum: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        return declaration.brief(self, Constraints())
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record.
+
+    Parameters
+    ----------
+    name : str
+        The field's name, and its column's unless a mapping says otherwise.
+    type : str, default "string"
+        string, integer, number, boolean, date, time or datetime.
+    format : str, default "default"
+        string: email, uri, uuid, gtin. date, time, datetime: any, or a strptime pattern.
+    title, description : str
+        For people.
+    constraints : Constraints
+        What its values must hold to.
+    transforms : tuple of str
+        trim, collapse, lower, upper; applied in this order, before type and constraints.
+    missing_values : tuple of str or None, default None
+        Texts that stand for "no value"; None takes the schema's.
+    precision, scale : int or None
+        number: digits in all, and after the point; values that need more are rejected, never rounded.
+    storage : str, default "decimal"
+        number: decimal (exact), or float64.
+    true_values, false_values : tuple of str
+        boolean: the texts that mean it.
+    decimal_char, group_char, bare_number
+        Of Table Schema; only their defaults are supported.
+
+    Raises
+    ------
+    SchemaError
+        If the declaration contradicts itself or names something unknown.
+
+    Thread safety
+    -------------
+    immutable
+
+    Examples
+    --------
+    >>> Field("price", "number", precision=12, scale=2, constraints=Constraints(minimum="0.01"))
+    Field(name='price', type='number', constraints=Constraints(minimum='0.01'), precision=12, scale=2)
+    >>> Field("price", "money")
+    Traceback (most recent call last):
+    ...
+    feedmill.errors.SchemaError: field 'price': unknown type 'money'; use one of string, integer, number, boolean, \
+date, time, datetime
+    """
+
+    name: str
+    type: str = "string"
+    format: str = "default"
+    title: str = ""
+    description: str = ""
+    constraints: Constraints = Constraints()
+    transforms: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] | None = None
+    precision: int | None = None
+    scale: int | None = None
+    storage: str = "decimal"
+    true_values: tuple[str, ...] = ("true", "True", "TRUE", "1")
+    false_values: tuple[str, ...] = ("false", "False", "FALSE", "0")
+    decimal_char: str = "."
+    group_char: str | None = None
+    bare_number: bool = True
+
+    def __post_init__(self) -> None:
+        if self.precision is not None and self.scale is None:
+            object.__setattr__(self, "scale", 0)
+        declaration.check(self)
+
+    def __repr__(self) -> str:
+        return declaration.brief(self, _PLAIN)
+
+
+# What `brief` compares with: a field in which everything but the name has its default.
+_PLAIN: Final = Field(" ")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The fields of a record, in order, and what holds for the record as a whole.
+
+    Parameters
+    ----------
+    fields : tuple of Field
+        At least one; names are unique.
+    primary_key : tuple of str
+        Names of the fields that identify a record; they become required.
+    missing_values : tuple of str, default ("",)
+        Texts that stand for "no value" in every field that does not say otherwise.
+    fields_match : str, default "exact"
+        How a header may relate to the fields: exact (same names, same order), equal (same names), subset (the header
+        has them all, and may have more), superset (the header may lack some), partial (at least one in common).
+    name : str
+        For messages and reports.
+
+    Raises
+    ------
+    SchemaError
+        If names repeat or the primary key names no field.
+
+    Thread safety
+    -------------
+    immutable
+
+    Examples
+    --------
+    >>> schema = Schema((Field("sku"), Field("stock", "integer")), primary_key=("sku",))
+    >>> schema.names
+    ('sku', 'stock')
+    >>> schema.field("sku").constraints.required
+    True
+    """
+
+    fields: tuple[Field, ...]
+    primary_key: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ("",)
+    fields_match: str = "exact"
+    name: str = ""
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise SchemaError(f"schema {self.name!r}: it has no fields; declare at least one")
+        names = tuple(each.name for each in self.fields)
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise SchemaError(f"field {twice!r}: declared twice; names of fields must be unique")
+        if stray := [name for name in self.primary_key if name not in names]:
+            raise SchemaError(f"primaryKey: no field is named {stray[0]!r}; the fields are {', '.join(names)}")
+        if len(set(self.primary_key)) < len(self.primary_key):
+            raise SchemaError("primaryKey: it names a field twice; name each once")
+        if self.fields_match not in FIELDS_MATCHES:
+            raise SchemaError(
+                f"fieldsMatch: unknown word {self.fields_match!r}; use one of {', '.join(FIELDS_MATCHES)}"
+            )
+        # A key with a hole identifies nothing, so Table Schema makes its fields required.
+        fields = tuple(
+            replace(each, constraints=replace(each.constraints, required=True))
+            if each.name in self.primary_key
+            else each
+            for each in self.fields
+        )
+        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "names", names)
+
+    def field(self, name: str) -> Field:
+        """Find a field by its name; KeyError if there is none."""
+        for each in self.fields:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+    def missing_values_of(self, each: Field) -> tuple[str, ...]:
+        """List the texts that stand for "no value" in a field."""
+        return self.missing_values if each.missing_values is None else each.missing_values
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Schema":
+        """Read a Table Schema file, JSON or TOML by the name's ending.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; UTF-8.
+
+        Raises
+        ------
+        SchemaError
+            If the file cannot be read, is no JSON or TOML, or declares what feedmill does not know.
+        """
+        try:
+            return cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name)
+        except SchemaError as error:
+            raise SchemaError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_descriptor(cls, document: Mapping[str, object], name: str = "") -> "Schema":
+        """Make a schema of a Table Schema descriptor, v1 or v2.
+
+        Parameters
+        ----------
+        document : mapping
+            As `json.loads` gives it. Numbers may be int, float or Decimal; with floats, the digits Python shows count.
+        name : str
+            The schema's name if the descriptor has none.
+
+        Raises
+        ------
+        SchemaError
+            If it declares what feedmill does not know, or a property looks like a misspelt known one.
+
+        Examples
+        --------
+        >>> Schema.from_descriptor({"fields": [{"name": "sku", "constraint": {"required": True}}]})
+        Traceback (most recent call last):
+        ...
+        feedmill.errors.SchemaError: field 'sku': unknown property 'constraint'; did you mean 'constraints'?
+        """
+        parts = descriptor.schema_parts(document)
+        fields = tuple(
+            Field(**{**each, "constraints": Constraints(**limits)})
+            for each, limits in map(descriptor.field_parts, descriptor.field_list(document))
+        )
+        return cls(fields, **{"name": name, **parts})
+
+    def to_descriptor(self) -> dict[str, object]:
+        """Write the schema as a Table Schema v2 descriptor; `from_descriptor` gives back an equal schema.
+
+        Examples
+        --------
+        >>> Schema((Field("sku"),)).to_descriptor()["fields"]
+        [{'name': 'sku', 'type': 'string'}]
+        """
+        return descriptor.of_schema(self)
