@@ -1,0 +1,88 @@
+# Development of feedmill. `make` alone lists the verbs.
+#
+# Each verb sets up what it needs: the interpreter and the environment once, the kernel whenever a source has changed.
+
+PYTHON     := .venv/bin/python
+PYTHON_GIL := .venv-gil/bin/python
+MADE_FROM  := pyproject.toml setup.py $(wildcard tools/constraints*.txt)
+
+# Forcing the GIL on would test nothing, forcing it off hides a module that switches it on.
+unexport PYTHON_GIL
+# More for pytest: make test ARGS='-k channel -x'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+##—— The environments ——
+
+# An environment whose interpreter was removed is made again.
+alive = $(shell $(1) -c 0 2>/dev/null || echo absent)
+
+.PHONY: absent
+.venv/made-from: $(MADE_FROM) $(call alive,$(PYTHON))
+	@tools/make-venv .venv free-threaded
+.venv-gil/made-from: $(MADE_FROM) $(call alive,$(PYTHON_GIL))
+	@tools/make-venv .venv-gil gil
+
+.PHONY: setup
+setup: build ## Find or build a free-threaded CPython 3.13, make .venv, build the kernel
+
+.PHONY: setup-gil
+setup-gil: build-gil ## The same on CPython 3.13 with the GIL, in .venv-gil
+
+##—— The kernel ——
+
+# setup.py does nothing in a second when nothing has changed. The lock is for two shells in one checkout.
+build_kernel = flock build/kernel.lock $(1) setup.py -q build_ext --inplace
+
+.PHONY: build
+build: .venv/made-from ## Build the kernel where src/_core has changed
+	@$(call build_kernel,$(PYTHON))
+
+.PHONY: build-gil
+build-gil: .venv-gil/made-from
+	@$(call build_kernel,$(PYTHON_GIL))
+
+##—— The tests ——
+
+.PHONY: test
+test: build ## Run the tests without the GIL; ARGS='-k name' narrows them
+	$(PYTHON) -m pytest $(ARGS)
+
+.PHONY: test-gil
+test-gil: build-gil ## Run the tests with the GIL
+	$(PYTHON_GIL) -m pytest $(ARGS)
+
+# On the build with the GIL: only there can Python's objects be given to malloc, so that a read past their end is seen.
+# Leaks are not looked for: the interpreter itself leaves memory to the end of the process.
+.PHONY: asan
+asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefined-behaviour sanitizers
+	FEEDMILL_SANITIZE=address flock build/kernel.lock $(PYTHON_GIL) setup.py -q build --build-lib build/asan
+	@# Loaded first of all libraries, or the sanitizers refuse to start.
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core $(ARGS)
+
+##—— The gates ——
+
+.PHONY: lint
+lint: .venv/made-from ## Check style: Python with ruff, Cython with cython-lint, and the kernel's performance hints
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m cython_lint src/_core.pyx src/_core
+	$(PYTHON) tools/check-hints
+
+.PHONY: types
+types: build-gil ## Check types: mypy strictly, and the kernel's stub against the kernel
+	$(PYTHON_GIL) -m mypy
+	$(PYTHON_GIL) -m mypy.stubtest --mypy-config-file pyproject.toml \
+		--allowlist tools/stubtest-allowlist feedmill._core
+
+.PHONY: clean
+clean: ## Remove what was built here; the environments and the interpreter stay
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis src/feedmill/_core.*.so
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
