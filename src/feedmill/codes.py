@@ -1,10 +1,11 @@
 """The catalogue of reject codes: what can be wrong with a record, and how that is said.
 
-A code is a stable word; programs compare words, and the numbers only travel between the kernel and this module.
-Messages are made here, from the field's declaration and the value, after the fact: a good record pays nothing.
+A code is a stable word; programs compare words, and the numbers only travel between the kernel and this
+module. Messages are made here, from the field's declaration and the value, after the fact: a good record pays
+nothing.
 
-If you add a code: append it to `Code` (numbers are never reused), to `src/_core/codes.pxd`, to `_MESSAGES`, and give
-`tests/test_codes.py` a record that draws it.
+If you add a code: append it to `Code` (numbers are never reused), to `src/_core/codes.pxd`, to `_MESSAGES`,
+and give `tests/test_codes.py` a record that draws it.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 SHOWN_CHARACTERS: Final = 60
-"""Characters of a value quoted in a message; the reject carries the value itself, so this is for the eye only."""
+"""Characters of a value quoted in a message; the reject carries the value itself."""
 
 
 class Code(IntEnum):
@@ -64,9 +65,7 @@ class Code(IntEnum):
         return cls[word.upper()]
 
 
-class Limits(Protocol):
-    """The constraints a message quotes; `schema.Constraints` has them."""
-
+class _Limits(Protocol):
     @property
     def min_length(self) -> int | None: ...
     @property
@@ -85,9 +84,7 @@ class Limits(Protocol):
     def enum(self) -> tuple[str, ...] | None: ...
 
 
-class Declaration(Protocol):
-    """What a message says about a field; `schema.Field` has it."""
-
+class _Declared(Protocol):
     @property
     def type(self) -> str: ...
     @property
@@ -101,7 +98,11 @@ class Declaration(Protocol):
     @property
     def false_values(self) -> tuple[str, ...]: ...
     @property
-    def constraints(self) -> Limits: ...
+    def constraints(self) -> _Limits: ...
+
+
+class Declaration(_Declared, Protocol):
+    """What a message says about a field. `schema.Field` has it all, but stands above this module."""
 
 
 def describe(code: Code | int, field: Declaration | None, value: str) -> str:
@@ -129,12 +130,14 @@ def describe(code: Code | int, field: Declaration | None, value: str) -> str:
     >>> describe(Code.EXTRA_CELL, None, "42")
     'expected no more cells than columns, got "42"'
     """
-    expected = _MESSAGES[Code(code)]
-    return f"expected {expected if isinstance(expected, str) else _of_field(expected, field)}, got {_quote(value)}"
+    return f"expected {_expected(Code(code), field)}, got {_quote(value)}"
 
 
-def _of_field(expected: Callable[[Declaration], str], field: Declaration | None) -> str:
-    return "another value" if field is None else expected(field)
+def _expected(code: Code, field: Declaration | None) -> str:
+    words = _MESSAGES[code]
+    if isinstance(words, str):
+        return words
+    return "another value" if field is None else words(field)
 
 
 def _quote(value: str) -> str:

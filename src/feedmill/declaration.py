@@ -1,7 +1,10 @@
-"""What one field may declare: which types, formats, transforms and constraints there are, and which go together.
+"""What one field may declare: types, formats, transforms, constraints, and which of them go together.
 
-Everything unknown is an error that lists what is known: a constraint that was silently not checked would be worse than
-none. If you add a type, format or transform: add it here, in `codes`, in the kernel, and in `tests/reference_kernel.py`.
+Everything unknown is an error that lists what is known: a constraint that was silently not checked would be
+worse than none.
+
+If you add a type, format or transform: add it here, in `codes`, in the kernel, and in
+`tests/reference_kernel.py`.
 """
 
 import re
@@ -106,9 +109,11 @@ def _pattern_complaints(field: "Field") -> Iterator[str]:
             yield f"format: %{letter} cannot stand in a {field.type}; use {listed}"
     for group in _RIVALS:
         if sum(used.count(letter) for letter in group) > 1:
-            yield f"format: only one of {' '.join('%' + letter for letter in group)} may stand in {field.format!r}"
+            rivals = " ".join(f"%{letter}" for letter in group)
+            yield f"format: only one {rivals} may stand in {field.format!r}"
     parts = set(used)
-    if field.type != "time" and not (parts & {"Y", "y"} and (parts & {"m", "b", "B"} and "d" in parts or "j" in parts)):
+    tells_day = "j" in parts or ("d" in parts and parts & {"m", "b", "B"})
+    if field.type != "time" and not (tells_day and parts & {"Y", "y"}):
         yield f"format: {field.format!r} does not tell a day; it needs a year, a month and a day"
     if field.type == "time" and not parts & {"H", "I"}:
         yield f"format: {field.format!r} does not tell an hour; it needs %H, or %I and %p"
@@ -131,9 +136,10 @@ def _number_complaints(field: "Field") -> Iterator[str]:
         yield "decimalChar, groupChar and bareNumber are not supported; numbers are written like 1234.5"
     if field.storage not in STORAGES:
         yield f"unknown storage {field.storage!r}; use one of {', '.join(STORAGES)}"
-    if field.type != "number" and (field.precision is not None or field.scale is not None or field.storage != "decimal"):
+    sized = field.precision is not None or field.scale is not None
+    if field.type != "number" and (sized or field.storage != "decimal"):
         yield f"precision, scale and storage are for numbers, and its type is {field.type}"
-    if field.storage == "float64" and (field.precision is not None or field.scale is not None):
+    if field.storage == "float64" and sized:
         yield "precision and scale are for exact numbers; leave them out, or leave out storage: float64"
     if field.scale is not None and field.precision is None:
         yield "scale says nothing without precision; give both"
@@ -196,7 +202,7 @@ def _listed(limits: "Constraints") -> Iterator[tuple[str, str]]:
 
 
 def _value_complaint(field: "Field", text: str) -> str | None:
-    """Say why a text is no value of a number or boolean; dates and times are read by the kernel when it compiles."""
+    """Say why a text is no value of a number or boolean; dates and times are read by the kernel's plan."""
     if field.type == "boolean" and text not in field.true_values + field.false_values:
         return f"{text!r} is none of {', '.join(field.true_values + field.false_values)}"
     if field.type not in {"integer", "number"}:

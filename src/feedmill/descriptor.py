@@ -1,12 +1,13 @@
 """Table Schema descriptors (https://datapackage.org/standard/table-schema/), v1 and v2: in and out.
 
-Numbers keep the digits the file has: 0.1 is the decimal 0.1. The standard has unknown properties ignored, and so they
-are, unless one looks like a known one written wrong: a `requird` that nobody enforces is what schemas are there against.
+Numbers keep the digits the file has: 0.1 is the decimal 0.1. The standard has unknown properties ignored, and
+so they are, unless one looks like a known one written wrong: a `requird` that nobody enforces is what schemas
+are there against.
 """
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from difflib import get_close_matches
@@ -36,7 +37,9 @@ _FIELD_NAMES: Final = {
     "group_char": "groupChar",
     "bare_number": "bareNumber",
 }
-_TEXTS: Final = frozenset({"name", "type", "format", "title", "description", "storage", "decimal_char", "group_char"})
+_TEXTS: Final = frozenset(
+    {"name", "type", "format", "title", "description", "storage", "decimal_char", "group_char"}
+)
 _LISTS: Final = frozenset({"transforms", "true_values", "false_values"})
 _NUMBERS: Final = frozenset({"precision", "scale"})
 
@@ -45,6 +48,7 @@ _FIELD_REMARKS: Final = frozenset({"example", "rdfType", "constraints"})
 _SCHEMA_REMARKS: Final = frozenset({"$schema", "title", "description", "fields"})
 # Known, and ignoring them would let bad records through.
 _FIELD_UNSUPPORTED: Final = frozenset({"categories", "categoriesOrdered", "itemType", "delimiter"})
+_CONSTRAINTS_UNSUPPORTED: Final = frozenset({"jsonSchema"})
 _SCHEMA_UNSUPPORTED: Final = frozenset({"uniqueKeys", "foreignKeys"})
 _SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch"})
 
@@ -54,9 +58,10 @@ _SIMILARITY: Final = 0.8
 
 def read(path: Path) -> dict[str, object]:
     """Read a descriptor file, JSON unless its name ends in .toml, with every number's digits kept."""
+    is_toml = path.suffix.lower() == ".toml"
     try:
         text = path.read_text("utf-8-sig")
-        if path.suffix.lower() == ".toml":
+        if is_toml:
             document: object = tomllib.loads(text, parse_float=Decimal)
         else:
             document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
@@ -65,7 +70,7 @@ def read(path: Path) -> dict[str, object]:
     except UnicodeDecodeError:
         raise SchemaError("it is not UTF-8; save it as UTF-8") from None
     except ValueError as error:
-        raise SchemaError(f"no valid {'TOML' if path.suffix.lower() == '.toml' else 'JSON'}: {error}") from None
+        raise SchemaError(f"not valid {'TOML' if is_toml else 'JSON'}: {error}") from None
     if not isinstance(document, dict):
         raise SchemaError('a schema is an object with the property "fields"')
     return document
@@ -140,15 +145,14 @@ def _constraint_parts(where: str, document: object, parts: Mapping[str, Any]) ->
         return {}
     if not isinstance(document, Mapping):
         raise SchemaError(f"{where}: property constraints must be an object")
-    _check_names(
-        f"{where}: constraints", document, frozenset(CONSTRAINT_NAMES.values()) | {"jsonSchema"}, frozenset({"jsonSchema"})
-    )
+    here = f"{where}: constraints"
+    known = frozenset(CONSTRAINT_NAMES.values()) | _CONSTRAINTS_UNSUPPORTED
+    _check_names(here, document, known, _CONSTRAINTS_UNSUPPORTED)
     limits: dict[str, Any] = {}
     for name, written in CONSTRAINT_NAMES.items():
         value = document.get(written)
         if value is None:
             continue
-        here = f"{where}: constraints"
         if name in {"required", "unique"}:
             if not isinstance(value, bool):
                 raise SchemaError(f"{here}: {written} must be true or false")
@@ -172,8 +176,9 @@ def _value(where: str, written: str, value: object, parts: Mapping[str, Any]) ->
         return value
     if isinstance(value, bool):
         if parts.get("type") == "boolean":
-            return (parts.get("true_values", ("true",)) if value else parts.get("false_values", ("false",)))[0]
-        return "true" if value else "false"
+            texts: tuple[str, ...] = parts.get("true_values" if value else "false_values", ())
+            return next(iter(texts), str(value).lower())
+        return str(value).lower()
     if isinstance(value, int | Decimal):
         return str(value)
     if isinstance(value, float):
@@ -183,10 +188,12 @@ def _value(where: str, written: str, value: object, parts: Mapping[str, Any]) ->
     raise SchemaError(f"{where}: {written} must be a number or a text, and {value!r} is neither")
 
 
-def _check_names(where: str, document: Mapping[str, object], known: frozenset[str], refused: frozenset[str]) -> None:
+def _check_names(
+    where: str, document: Mapping[str, object], known: frozenset[str], refused: frozenset[str]
+) -> None:
     for name in document:
         if name in refused and document[name]:
-            raise SchemaError(f"{where}: property {name} is not supported, and ignoring it would let bad records in")
+            raise SchemaError(f"{where}: {name} is not supported, and ignoring it would let bad records in")
         if name in known:
             continue
         folded = {each.lower(): each for each in known}
@@ -201,7 +208,7 @@ def _text(where: str, name: str, value: object) -> str:
 
 
 def _texts(where: str, name: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
         raise SchemaError(f"{where}: property {name} must be a list of texts")
     return tuple(value)
 

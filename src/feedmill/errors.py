@@ -1,7 +1,7 @@
 """Faults: what stops a call or a run. A bad record is no fault, it is a reject (see `codes`).
 
-A message says where, what, and how to put it right, in one or two lines, so the command line can print it as it
-stands. The class says who can help, and with which status the command ends.
+A message says where, what, and how to put it right, in one or two lines, so the command line can print it
+as it stands. The class says who can help, and with which status the command ends.
 """
 
 from typing import ClassVar

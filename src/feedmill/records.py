@@ -1,7 +1,7 @@
 """Where a finding stands in its feed, and the finding itself.
 
-The kernel numbers records, lines and bytes from the start of the chunk it was given, because it does not know what came
-before; `Base` is what came before, and `rejects_of` adds the two.
+The kernel numbers records, lines and bytes from the start of the chunk it was given, because it does not know
+what came before; `Base` is what came before, and `rejects_of` adds the two.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from feedmill.codes import Code, Declaration, describe
 
 MAX_VALUE_CHARACTERS: Final = 1_000
-"""Characters of the raw value a reject keeps: enough to find it again, and a bound on what a bad feed can cost."""
+"""Characters of the raw value a reject keeps: enough to find it again, and a bound on a bad feed's cost."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,8 +25,8 @@ class Position:
     line : int
         Physical line of the record's first byte, from 1.
     byte : int
-        Offset in the decoded feed, from 0: of the cell's first byte (its opening quote included), or of the record's
-        for findings on a whole record.
+        Offset in the decoded feed, from 0: of the cell's first byte (its opening quote included), or of the
+        record's for findings on a whole record.
     """
 
     record: int
@@ -49,8 +49,8 @@ class Reject:
     message : str
         What was expected and what was there, on one line.
     value : str
-        The cell after unquoting and before transforms, or the whole record as it stands; bytes that are no UTF-8 are
-        shown with backslashes; at most 1,000 characters.
+        The cell after unquoting and before transforms, or the whole record as it stands; bytes that are no
+        UTF-8 are shown with backslashes; at most 1,000 characters.
     """
 
     position: Position
@@ -62,7 +62,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What precedes a chunk in its feed: so many records, lines and bytes (the header's lines and bytes included).
+    """What precedes a chunk in its feed: records, and lines and bytes, the header's included.
 
     Examples
     --------
@@ -93,10 +93,12 @@ class RejectSource(Protocol):
     """What rejects are read from; `feedmill.kernel.Batch` is one."""
 
     @property
-    def plan(self) -> _Plan: ...
+    def plan(self) -> _Plan:
+        """What the records were held to."""
+        ...
 
     def rejects(self) -> Sequence[tuple[int, int, int, int, int, int, bytes]]:
-        """List (code, field or -1, record, line, byte, length, raw value), all counted from 0 in the chunk."""
+        """List (code, field or -1, record, line, byte, length, raw value), counted from 0 in the chunk."""
         ...
 
 

@@ -1,8 +1,8 @@
 """What a feed's records have to be: fields, their types, constraints and transforms, the primary key.
 
-A schema is a value: build it here, or read it from a Table Schema file (`Schema.load`). Both ways meet the same checks,
-so a schema that exists can be compiled by the kernel. The checks of a field are in `declaration`, the file format in
-`descriptor`.
+A schema is a value: build it here, or read it from a Table Schema file (`Schema.load`). Both ways meet the
+same checks, so a schema that exists can be compiled by the kernel. The checks of a field are in `declaration`,
+the file format in `descriptor`.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FIELDS_MATCHES: Final = ("exact", "equal", "subset", "superset", "partial")
 class Constraints:
     """What a field's value must hold to, besides being of its type.
 
-    Limits and listed values are texts, written as the feed would write them, so that no digit is lost on the way.
+    Limits and listed values are texts, written as the feed would write them, so no digit is lost on the way.
 
     Examples
     --------
@@ -86,11 +86,10 @@ class Field:
     --------
     >>> Field("price", "number", precision=12, scale=2, constraints=Constraints(minimum="0.01"))
     Field(name='price', type='number', constraints=Constraints(minimum='0.01'), precision=12, scale=2)
-    >>> Field("price", "money")
+    >>> Field("price", "number", format="money")
     Traceback (most recent call last):
     ...
-    feedmill.errors.SchemaError: field 'price': unknown type 'money'; use one of string, integer, number, boolean, \
-date, time, datetime
+    feedmill.errors.SchemaError: field 'price': unknown format 'money'; a number has only the format default
     """
 
     name: str
@@ -136,8 +135,9 @@ class Schema:
     missing_values : tuple of str, default ("",)
         Texts that stand for "no value" in every field that does not say otherwise.
     fields_match : str, default "exact"
-        How a header may relate to the fields: exact (same names, same order), equal (same names), subset (the header
-        has them all, and may have more), superset (the header may lack some), partial (at least one in common).
+        How a header may relate to the fields: exact (same names, same order), equal (same names), subset (the
+        header has them all, and may have more), superset (the header may lack some), partial (at least one in
+        common).
     name : str
         For messages and reports.
 
@@ -173,7 +173,9 @@ class Schema:
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise SchemaError(f"field {twice!r}: declared twice; names of fields must be unique")
         if stray := [name for name in self.primary_key if name not in names]:
-            raise SchemaError(f"primaryKey: no field is named {stray[0]!r}; the fields are {', '.join(names)}")
+            raise SchemaError(
+                f"primaryKey: no field is named {stray[0]!r}; the fields are {', '.join(names)}"
+            )
         if len(set(self.primary_key)) < len(self.primary_key):
             raise SchemaError("primaryKey: it names a field twice; name each once")
         if self.fields_match not in FIELDS_MATCHES:
@@ -227,7 +229,8 @@ class Schema:
         Parameters
         ----------
         document : mapping
-            As `json.loads` gives it. Numbers may be int, float or Decimal; with floats, the digits Python shows count.
+            As `json.loads` gives it. Numbers may be int, float or Decimal; of floats, the digits Python shows
+            count.
         name : str
             The schema's name if the descriptor has none.
 
