@@ -73,7 +73,7 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 lint: .venv/made-from ## Check style: Python with ruff, Cython with cython-lint, and the kernel's performance hints
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m cython_lint src/_core.pyx src/_core
+	PATH="$(CURDIR)/.venv/bin:$$PATH" cython-lint src/_core.pyx src/_core/*.px*
 	$(PYTHON) tools/check-hints
 
 .PHONY: types
