@@ -1,0 +1,334 @@
+"""The reference for single values: text in, Python value or code out.
+
+Written from the rules, with the standard library as second opinion wherever it has one (Decimal, float,
+datetime, ipaddress, re, str). Nothing here is fast, and nothing here looks at the kernel.
+"""
+
+import calendar
+import ipaddress
+import math
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, localcontext
+
+from feedmill.codes import Code
+from feedmill.schema import Field
+
+type Value = str | int | Decimal | float | bool | date | time | datetime
+
+INT64 = range(-(2**63), 2**63)
+# PostgreSQL's numeric: https://www.postgresql.org/docs/current/datatype-numeric.html
+DIGITS_BEFORE_POINT = 131_072
+DIGITS_AFTER_POINT = 16_383
+# PostgreSQL's numeric_in refuses exponents from here on, whatever the digits are.
+EXPONENT_LIMIT = (2**31 - 1) // 2
+
+INTEGER = re.compile(r"[+-]?[0-9]+")
+NUMBER = re.compile(
+    r"(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?(?:[eE](?P<exponent>[+-]?[0-9]+))?"
+)
+
+
+class WrongError(Exception):
+    """The text is no value of the field; carries the code."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.word)
+        self.code = code
+
+
+def transformed(text: str, field: Field) -> str:
+    for transform in field.transforms:
+        match transform:
+            case "trim":
+                text = text.strip()
+            case "collapse":
+                text = " ".join(text.split())
+            case "lower":
+                text = text.lower()
+            case "upper":
+                text = text.upper()
+    return text
+
+
+def value_of(text: str, field: Field) -> Value:
+    """Read a present, transformed text as the field's type; WrongError with TYPE, FORMAT or CHECK_DIGIT."""
+    match field.type:
+        case "string":
+            check_format(text, field.format)
+            return text
+        case "integer":
+            return integer(text)
+        case "number":
+            return (
+                float64(text) if field.storage == "float64" else decimal(text, field.precision, field.scale)
+            )
+        case "boolean":
+            return boolean(text, field)
+        case "date":
+            return moment(text, field).date()
+        case "time":
+            return moment(text, field).time()
+        case _:
+            return moment(text, field)
+
+
+def violations(value: Value, text: str, field: Field) -> list[Code]:
+    """List every constraint that a value of the right type breaks, in the order of the catalogue."""
+    limits = field.constraints
+    found = []
+    if limits.min_length is not None and len(text) < limits.min_length:
+        found.append(Code.MIN_LENGTH)
+    if limits.max_length is not None and len(text) > limits.max_length:
+        found.append(Code.MAX_LENGTH)
+    # Written as "not within", so a NaN, which is within nothing, breaks every bound.
+    if limits.minimum is not None and not value >= constant(limits.minimum, field):  # type: ignore[operator]
+        found.append(Code.MINIMUM)
+    if limits.maximum is not None and not value <= constant(limits.maximum, field):  # type: ignore[operator]
+        found.append(Code.MAXIMUM)
+    if limits.exclusive_minimum is not None and not value > constant(limits.exclusive_minimum, field):  # type: ignore[operator]
+        found.append(Code.EXCLUSIVE_MINIMUM)
+    if limits.exclusive_maximum is not None and not value < constant(limits.exclusive_maximum, field):  # type: ignore[operator]
+        found.append(Code.EXCLUSIVE_MAXIMUM)
+    if limits.pattern is not None and not re.fullmatch(limits.pattern, text):
+        found.append(Code.PATTERN)
+    if limits.enum is not None and value not in [constant(each, field) for each in limits.enum]:
+        found.append(Code.ENUM)
+    return found
+
+
+def constant(text: str, field: Field) -> Value:
+    """Read a text of the schema: of the field's type and format, or of ISO's; no precision binds it."""
+    plain = replace(field, format="default", precision=None, scale=None)
+    if field.type == "string":
+        return text
+    if field.type == "integer":
+        return Decimal(text)
+    try:
+        return value_of(text, replace(field, precision=None, scale=None))
+    except WrongError:
+        return value_of(text, plain)
+
+
+def integer(text: str) -> int:
+    if not INTEGER.fullmatch(text) or (value := int(text)) not in INT64:
+        raise WrongError(Code.TYPE)
+    return value
+
+
+def decimal(text: str, precision: int | None, scale: int | None) -> Decimal:
+    parts = NUMBER.fullmatch(text)
+    if not parts or not (parts["whole"] or parts["fraction"]):
+        raise WrongError(Code.TYPE)
+    fraction = parts["fraction"] or ""
+    exponent = int(parts["exponent"] or 0)
+    digits = (parts["whole"] + fraction).lstrip("0")
+    if abs(exponent) >= EXPONENT_LIMIT:
+        raise WrongError(Code.TYPE)
+    # The value is 0.digits × 10^point; without digits it is zero.
+    point = len(digits) - len(fraction) + exponent
+    if precision is not None:
+        significant = digits.rstrip("0")
+        if significant and (point > precision - (scale or 0) or len(significant) - point > (scale or 0)):
+            raise WrongError(Code.TYPE)
+    elif len(fraction) - exponent > DIGITS_AFTER_POINT or (digits and point > DIGITS_BEFORE_POINT):
+        raise WrongError(Code.TYPE)
+    with localcontext(prec=max(1, len(digits))):
+        if not digits:
+            return Decimal(0)
+        return Decimal(f"{parts['sign']}{digits}e{point - len(digits)}")
+
+
+def float64(text: str) -> float:
+    if text.upper() in {"NAN", "INF", "-INF"}:
+        return float(text)
+    parts = NUMBER.fullmatch(text)
+    if not parts or not (parts["whole"] or parts["fraction"]):
+        raise WrongError(Code.TYPE)
+    value = float(text)
+    is_zero = not (parts["whole"] + (parts["fraction"] or "")).strip("0")
+    if math.isinf(value) or (value == 0 and not is_zero):
+        raise WrongError(Code.TYPE)
+    return value
+
+
+def boolean(text: str, field: Field) -> bool:
+    if text not in field.true_values + field.false_values:
+        raise WrongError(Code.TYPE)
+    return text in field.true_values
+
+
+# Dates and times —————————————————————————————————————————————————————————————————————————————————————
+
+ISO_FORMATS = {"date": "%Y-%m-%d", "time": "%H:%M:%S", "datetime": "%Y-%m-%dT%H:%M:%S"}
+MONTHS = [name.lower() for name in calendar.month_name]
+SHORT_MONTHS = [name.lower() for name in calendar.month_abbr]
+ONE_OR_TWO = r"[0-9]{2}|[0-9](?![0-9])"
+ZONE = r"Z|[+-][0-9]{2}:?[0-9]{2}"
+FARTHEST_ZONE = timedelta(hours=15, minutes=59)
+DIRECTIVES = {
+    "Y": r"[0-9]{4}",
+    "y": r"[0-9]{2}",
+    "j": r"[0-9]{3}",
+    "f": r"[0-9]+",
+    "b": "|".join(SHORT_MONTHS[1:]),
+    "B": "|".join(MONTHS[1:]),
+    "p": "am|pm",
+    "z": ZONE,
+} | dict.fromkeys("mdHIMS", ONE_OR_TWO)
+
+
+def moment(text: str, field: Field) -> datetime:
+    """Read a date, time or datetime, as a datetime in UTC; what the format leaves out is 1970-01-01T00:00:00."""
+    if field.format in {"default", "any"}:
+        pattern = directives_regex(ISO_FORMATS[field.type]).replace(ONE_OR_TWO, r"[0-9]{2}")
+        if field.type != "date":
+            pattern += r"(?:\.(?P<f>[0-9]+))?"
+        if field.type == "datetime":
+            pattern += r"(?P<z>Z|[+-][0-9]{2}:[0-9]{2})?"
+        if field.format == "any" and field.type == "datetime":
+            pattern = pattern.replace("T", "[T ]", 1)
+        found = re.fullmatch(pattern, text)
+    else:
+        found = re.fullmatch(directives_regex(field.format), text)
+    if not found:
+        raise WrongError(Code.TYPE)
+    try:
+        return assembled({name: part for name, part in found.groupdict().items() if part is not None})
+    except (ValueError, OverflowError):
+        raise WrongError(Code.TYPE) from None
+
+
+def directives_regex(pattern: str) -> str:
+    """Turn a strptime pattern into a regular expression with a group a directive."""
+    out = []
+    for part in re.findall(r"%.|[^%]", pattern, re.DOTALL):
+        if part == "%%":
+            out.append("%")
+        elif part[0] == "%":
+            flags = "(?i:{})" if part[1] in "bBp" else "(?:{})"
+            out.append(f"(?P<{part[1]}>{flags.format(DIRECTIVES[part[1]])})")
+        else:
+            out.append(re.escape(part))
+    return "".join(out)
+
+
+def assembled(parts: dict[str, str]) -> datetime:
+    year = int(parts.get("Y", "1970"))
+    if "y" in parts:
+        # POSIX: 69 to 99 are of the twentieth century.
+        year = int(parts["y"]) + (1900 if int(parts["y"]) >= 69 else 2000)
+    month = int(parts.get("m", "1"))
+    if "b" in parts:
+        month = SHORT_MONTHS.index(parts["b"].lower())
+    if "B" in parts:
+        month = MONTHS.index(parts["B"].lower())
+    day = date(year, month, int(parts.get("d", "1")))
+    if "j" in parts:
+        day += timedelta(days=int(parts["j"]) - 1)
+        if day.year != year:
+            raise ValueError
+    hour = int(parts.get("H", "0"))
+    if "I" in parts:
+        hour = int(parts["I"])
+        if not 1 <= hour <= 12:
+            raise ValueError
+        hour = hour % 12 + (12 if parts["p"].lower() == "pm" else 0)
+    fraction = parts.get("f", "")
+    if fraction[6:].strip("0"):
+        raise ValueError
+    clock = time(hour, int(parts.get("M", "0")), int(parts.get("S", "0")), int(fraction[:6].ljust(6, "0")))
+    return datetime.combine(day, clock, UTC) - offset(parts.get("z", "Z"))
+
+
+def offset(zone: str) -> timedelta:
+    if zone == "Z":
+        return timedelta(0)
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    ahead = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or ahead > FARTHEST_ZONE:
+        raise ValueError
+    return -ahead if zone[0] == "-" else ahead
+
+
+# Formats of strings ——————————————————————————————————————————————————————————————————————————————————
+
+
+def check_format(text: str, name: str) -> None:
+    match name:
+        case "email":
+            good = is_email(text)
+        case "uri":
+            good = bool(URI.fullmatch(text)) and is_host(URI.fullmatch(text))
+        case "uuid":
+            good = bool(UUID.fullmatch(text))
+        case "gtin":
+            good = check_gtin(text)
+        case _:
+            good = True
+    if not good:
+        raise WrongError(Code.FORMAT)
+
+
+UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+# RFC 3986, appendix A.
+PCT = r"%[0-9A-Fa-f]{2}"
+SUB_DELIMS = r"!$&'()*+,;="
+UNRESERVED = r"A-Za-z0-9._~\-"
+REG_NAME = rf"(?:[{UNRESERVED}{SUB_DELIMS}]|{PCT})*"
+PCHAR = rf"(?:[{UNRESERVED}{SUB_DELIMS}:@]|{PCT})"
+REST = rf"(?:[{UNRESERVED}{SUB_DELIMS}:@/?]|{PCT})*"
+AUTHORITY = rf"(?:(?:[{UNRESERVED}{SUB_DELIMS}:]|{PCT})*@)?(?P<host>\[[^\[\]/?#@]*\]|{REG_NAME})(?::[0-9]*)?"
+HIER_PART = rf"(?://{AUTHORITY}(?:/{PCHAR}*)*|/(?:{PCHAR}+(?:/{PCHAR}*)*)?|{PCHAR}+(?:/{PCHAR}*)*|)"
+URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:{HIER_PART}(?:\?{REST})?(?:#{REST})?", re.ASCII)
+IP_FUTURE = re.compile(rf"[vV][0-9A-Fa-f]+\.[{UNRESERVED}{SUB_DELIMS}:]+")
+
+
+def is_host(found: re.Match[str] | None) -> bool:
+    assert found is not None
+    host = found["host"]
+    if not host or not host.startswith("["):
+        return True
+    return bool(IP_FUTURE.fullmatch(host[1:-1])) or is_ipv6(host[1:-1])
+
+
+def is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def is_ipv4(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(re.fullmatch(r"[0-9]{1,3}", part) and int(part) < 256 for part in parts)
+
+
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010FFFF]+"
+LOCAL = re.compile(rf"{ATOM}(?:\.{ATOM})*|\"(?:[ !#-\[\]-~\x80-\U0010FFFF]|\\[ -~])*\"")
+LABEL = re.compile(r"[A-Za-z0-9\x80-\U0010FFFF](?:[A-Za-z0-9\-\x80-\U0010FFFF]*[A-Za-z0-9\x80-\U0010FFFF])?")
+
+
+def is_email(text: str) -> bool:
+    """Hold an address to RFC 5321 (with RFC 6531's letters); lengths count octets."""
+    local, at, domain = text.rpartition("@")
+    if not at or not LOCAL.fullmatch(local) or len(local.encode()) > 64:
+        return False
+    if domain.startswith("[") and domain.endswith("]"):
+        literal = domain[1:-1]
+        return is_ipv6(literal[5:]) if literal[:5].upper() == "IPV6:" else is_ipv4(literal)
+    labels = domain.split(".")
+    fits = len(domain.encode()) <= 255 and all(len(label.encode()) <= 63 for label in labels)
+    return fits and all(LABEL.fullmatch(label) for label in labels)
+
+
+def check_gtin(text: str) -> bool:
+    if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", text):
+        return False
+    # GS1: from the right, digits weigh 1 and 3 in turn, and the sum is a multiple of ten.
+    if sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text))) % 10:
+        raise WrongError(Code.CHECK_DIGIT)
+    return True
