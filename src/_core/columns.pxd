@@ -7,7 +7,7 @@
 # A batch_t is recycled by its plan: buffers keep their capacity, because first-touched pages cost more than parsing.
 # Every buffer has PADDING spare bytes at its end, so that a copy may write whole vectors.
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -48,6 +48,7 @@ ctypedef struct reject_t:
     int32_t text_length  # bytes kept there, at most REJECT_TEXT_MAX
 
 ctypedef struct batch_t:
+    int refs                  # who still needs it; changed through share.pxd only
     Py_ssize_t rows           # good records: what the columns hold
     Py_ssize_t records        # all records, good and bad
     Py_ssize_t lines          # physical lines (row-end bytes) in the chunk
@@ -57,7 +58,7 @@ ctypedef struct batch_t:
     int32_t* record           # per good row: its record number, from 0
     int32_t* line             # per good row: its line, from 0
     int32_t* byte             # per good row: its first byte
-    uint64_t* key_hash        # per good row: hash of the lane key
+    uint64_t* key_hash        # per good row: hash of the lane key; NULL if the plan has none
     reject_t* rejects         # in input order
     Py_ssize_t nrejects
     Py_ssize_t reject_capacity
@@ -82,3 +83,134 @@ cdef inline Py_ssize_t column_row_bytes(const column_t* column, Py_ssize_t rows)
     if column.storage == COL_DATE32:
         return rows * 4
     return rows * 8
+
+
+cdef inline batch_t* batch_new(int ncols) noexcept nogil:
+    """Make an empty batch with one reference; NULL when there is no memory. The caller sets each column's storage."""
+    cdef batch_t* batch = <batch_t*> calloc(1, sizeof(batch_t))
+    if batch == NULL:
+        return NULL
+    batch.columns = <column_t*> calloc(<size_t> max(ncols, 1), sizeof(column_t))
+    if batch.columns == NULL:
+        free(batch)
+        return NULL
+    batch.refs = 1
+    batch.ncols = ncols
+    return batch
+
+
+cdef inline void batch_free(batch_t* batch) noexcept nogil:
+    """Free a batch and all it holds; NULL is fine."""
+    cdef int i
+    if batch == NULL:
+        return
+    for i in range(batch.ncols):
+        free(batch.columns[i].validity)
+        free(batch.columns[i].offsets)
+        free(batch.columns[i].data)
+    free(batch.columns)
+    free(batch.record)
+    free(batch.line)
+    free(batch.byte)
+    free(batch.key_hash)
+    free(batch.rejects)
+    free(batch.reject_text)
+    free(batch)
+
+
+cdef inline bint buffer_resize(void** buffer, Py_ssize_t size) noexcept nogil:
+    """Give a buffer `size` bytes and the padding; False when there is no memory, and then it is as it was."""
+    cdef void* grown = realloc(buffer[0], <size_t> (size + COLUMN_PADDING))
+    if grown == NULL:
+        return False
+    buffer[0] = grown
+    return True
+
+
+cdef inline bint column_resize_rows(column_t* column, Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t size = column_row_bytes(column, rows)
+    if not buffer_resize(<void**> &column.validity, (rows + 7) >> 3):
+        return False
+    if column_is_text(column):
+        return buffer_resize(<void**> &column.offsets, (rows + 1) * 4)
+    if not buffer_resize(<void**> &column.data, size):
+        return False
+    column.capacity = size
+    return True
+
+
+cdef inline bint batch_reserve(batch_t* batch, Py_ssize_t rows, bint has_key) noexcept nogil:
+    """Make room for `rows` rows, texts not counted; False when there is no memory."""
+    cdef int i
+    if rows <= batch.row_capacity:
+        return True
+    batch.row_capacity = 0
+    for i in range(batch.ncols):
+        if not column_resize_rows(&batch.columns[i], rows):
+            return False
+    if not (
+        buffer_resize(<void**> &batch.record, rows * 4)
+        and buffer_resize(<void**> &batch.line, rows * 4)
+        and buffer_resize(<void**> &batch.byte, rows * 4)
+    ):
+        return False
+    if has_key and not buffer_resize(<void**> &batch.key_hash, rows * 8):
+        return False
+    batch.row_capacity = rows
+    return True
+
+
+cdef inline bint column_reserve_text(column_t* column, Py_ssize_t size) noexcept nogil:
+    """Make room for `size` bytes of text in all; False when there is no memory or offsets cannot count so far."""
+    cdef Py_ssize_t capacity
+    if size <= column.capacity:
+        return True
+    if size > INT32_MAX:
+        return False
+    capacity = min(max(2 * column.capacity, size), <Py_ssize_t> INT32_MAX)
+    if not buffer_resize(<void**> &column.data, capacity):
+        return False
+    column.capacity = capacity
+    return True
+
+
+cdef inline void batch_clear(batch_t* batch, Py_ssize_t rows) noexcept nogil:
+    """Make a batch empty, with `rows` rows to come: all present until somebody says they are not."""
+    cdef column_t* column
+    cdef int i
+    batch.rows = batch.records = batch.lines = batch.nrejects = batch.reject_text_used = 0
+    for i in range(batch.ncols):
+        column = &batch.columns[i]
+        memset(column.validity, 0xFF, <size_t> ((rows + 7) >> 3))
+        column.used = 0
+        if column_is_text(column):
+            column.offsets[0] = 0
+
+
+cdef inline void batch_finish(batch_t* batch) noexcept nogil:
+    """Settle what only the end tells: bytes of text, and the bits behind the last row."""
+    cdef column_t* column
+    cdef Py_ssize_t rows = batch.rows
+    cdef unsigned char kept = <unsigned char> ((1 << (rows & 7)) - 1)
+    cdef int i
+    for i in range(batch.ncols):
+        column = &batch.columns[i]
+        if column_is_text(column):
+            column.used = column.offsets[rows]
+        if rows & 7:
+            column.validity[rows >> 3] &= kept
+            if column.storage == COL_BOOL:
+                column.data[rows >> 3] &= kept
+
+
+cdef inline Py_ssize_t batch_bytes(const batch_t* batch) noexcept nogil:
+    """Count the memory a batch holds, capacities and not only what is used."""
+    cdef Py_ssize_t per_row = 3 * 4 + (8 if batch.key_hash != NULL else 0)
+    cdef Py_ssize_t total = batch.row_capacity * per_row + batch.reject_text_capacity
+    cdef int i
+    total += batch.reject_capacity * <Py_ssize_t> sizeof(reject_t)
+    for i in range(batch.ncols):
+        total += batch.columns[i].capacity + (batch.row_capacity >> 3)
+        if column_is_text(&batch.columns[i]):
+            total += batch.row_capacity * 4
+    return total

@@ -1,0 +1,438 @@
+/* The tokenizer: a chunk of delimited text becomes an index of its separators and rows.
+ *
+ *     a,b⏎"c,⏎",d⏎      separators  1 3 9 11      rows  {begin 0, first 0} {begin 4, first 2}
+ *
+ * The cells of row r lie between separators rows[r].first and rows[r + 1].first, the last of which is its row end (or
+ * the end of the data). Two machines make the same index:
+ *   scan_block.h   64 bytes a step with vector masks; stops at whatever is not plain RFC 4180
+ *   scan_odd_row   one byte a step, exact for every dialect, one row a call
+ * so odd places cost what they cost and the rest stays fast. The second is the definition: where they differ, it is right.
+ * scan_last_end runs the same code and keeps only where the last row ended.
+ *
+ * Reads nothing outside p[0..n). Owns nothing but the index, which is recycled. Positions are 32 bits: n <= 1 GiB.
+ *
+ * If you add a special character: scan_odd_row, scan_cell, scan_bad_specials, and has_special in scan.pxd.
+ * If you add an instruction set: the four functions scan_block.h asks for, scan_best, scan_step_index, scan_step_ends. */
+#ifndef FEEDMILL_SCAN_H
+#define FEEDMILL_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SCAN_X86 1
+#include <immintrin.h>
+#else
+#define SCAN_X86 0
+#endif
+
+#if defined(__GNUC__)
+#define SCAN_INLINE static inline __attribute__((always_inline))
+#define SCAN_COLD static __attribute__((noinline, cold))
+#define SCAN_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define SCAN_INLINE static inline
+#define SCAN_COLD static
+#define SCAN_UNLIKELY(x) (x)
+#endif
+
+enum { SCAN_DONE, SCAN_ODD, SCAN_NO_MEMORY };
+enum { SCAN_SCALAR, SCAN_SSE2, SCAN_AVX2 };
+
+/* What is known of a row besides its place. */
+enum {
+    SCAN_ROW_SKIP = 1,     /* a comment: no record */
+    SCAN_ROW_OPEN = 2,     /* the data ended inside quotes */
+    SCAN_ROW_NO_END = 4,   /* the data ended without a row end */
+    SCAN_ROW_KEEP_CR = 8,  /* the CR before the row end was escaped: it is data */
+    SCAN_ROW_ODD = 16,     /* its cells need scan_cell */
+};
+
+typedef struct {
+    unsigned char delimiter, eol, quote, escape, comment;
+    unsigned char has_quote, has_escape, has_comment, double_quote, skip_blanks, strip_cr;
+    unsigned char has_special; /* escape, comment or blanks: the clean path has to look for them */
+    int isa;                   /* SCAN_SCALAR .. */
+} scan_dialect_t;
+
+typedef struct {
+    uint32_t begin; /* of its first byte */
+    uint32_t first; /* index of its first separator */
+    uint32_t line;  /* row-end bytes before it */
+    uint32_t flags; /* SCAN_ROW_* */
+} scan_row_t;
+
+typedef struct {
+    uint32_t *separators;
+    scan_row_t *rows; /* one more than nrows: its `first` ends the last row's separators */
+    size_t nrows, row_capacity;
+    size_t separator_capacity;
+    uint32_t nseparators;
+    uint32_t lines; /* row-end bytes in all */
+    /* the row that is being read */
+    size_t begin;
+    uint32_t first, line;
+    int inside;
+} scan_t;
+
+typedef struct {
+    uint64_t valid, eol, quote, inside, separator, row;
+} scan_masks_t;
+
+/* The last bit of the block before, of each mask that looks back. */
+typedef struct {
+    uint64_t separator, row, quote, closing, closing_cr;
+} scan_carry_t;
+
+/* —— The index ———————————————————————————————————————————————————————————————————————————————————————————————— */
+
+static void scan_free(scan_t *s)
+{
+    free(s->separators);
+    free(s->rows);
+    memset(s, 0, sizeof *s);
+}
+
+SCAN_INLINE int scan_has_room(const scan_t *s, size_t nseparators, size_t more)
+{
+    return nseparators + more + 4 <= s->separator_capacity && s->nrows + more + 1 <= s->row_capacity;
+}
+
+/* Room for `more` separators and rows; 0 when there is no memory, and then the index is as it was. */
+SCAN_COLD int scan_grow(scan_t *s, size_t nseparators, size_t more)
+{
+    if (nseparators + more + 4 > s->separator_capacity) {
+        size_t capacity = 2 * (nseparators + more) + 4096;
+        uint32_t *grown = realloc(s->separators, capacity * sizeof *grown);
+        if (!grown) return 0;
+        s->separators = grown;
+        s->separator_capacity = capacity;
+    }
+    if (s->nrows + more + 1 > s->row_capacity) {
+        size_t capacity = 2 * (s->nrows + more) + 1024;
+        scan_row_t *grown = realloc(s->rows, capacity * sizeof *grown);
+        if (!grown) return 0;
+        s->rows = grown;
+        s->row_capacity = capacity;
+    }
+    return 1;
+}
+
+/* Close the row that is being read; room was made before. */
+SCAN_INLINE void scan_put_row(scan_t *s, uint32_t flags)
+{
+    scan_row_t row = {(uint32_t)s->begin, s->first, s->line, flags};
+    s->rows[s->nrows++] = row;
+}
+
+static int scan_put_separator(scan_t *s, size_t position)
+{
+    if (!scan_has_room(s, s->nseparators, 1) && !scan_grow(s, s->nseparators, 1)) return 0;
+    s->separators[s->nseparators++] = (uint32_t)position;
+    return 1;
+}
+
+/* —— The state machine ———————————————————————————————————————————————————————————————————————————————————————— */
+
+typedef struct {
+    size_t at;       /* the next byte */
+    uint32_t lines;  /* row-end bytes inside the row */
+    uint32_t flags;
+    size_t escaped;  /* place after the last escaped byte, 0 = none */
+} scan_cursor_t;
+
+/* From the byte after the opening quote to the one after the closing quote; 0 when the data ends before. */
+static int scan_pass_quoted(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_cursor_t *c)
+{
+    size_t i = c->at;
+    while (i < n) {
+        unsigned char byte = p[i++];
+        if (d->has_escape && byte == d->escape) {
+            c->flags |= SCAN_ROW_ODD;
+            if (i < n) c->lines += p[i++] == d->eol;
+        } else if (byte == d->quote) {
+            if (!(d->double_quote && i < n && p[i] == d->quote)) {
+                c->at = i;
+                return 1;
+            }
+            i++;
+        } else {
+            c->lines += byte == d->eol;
+        }
+    }
+    c->at = n;
+    return 0;
+}
+
+/* To the delimiter or row end, or the end of the data. */
+static void scan_pass_plain(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_cursor_t *c)
+{
+    int escapes = d->has_escape && !d->has_quote;
+    size_t i = c->at;
+    while (i < n && p[i] != d->delimiter && p[i] != d->eol) {
+        if (escapes && p[i] == d->escape) {
+            c->flags |= SCAN_ROW_ODD;
+            if (i + 1 < n) {
+                c->lines += p[++i] == d->eol;
+                c->escaped = i + 1;
+            }
+        }
+        i++;
+    }
+    c->at = i;
+}
+
+/* One cell, up to its separator; 0 when the data ends inside quotes. */
+static int scan_pass_cell(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_cursor_t *c)
+{
+    while (d->skip_blanks && c->at < n && p[c->at] == ' ') {
+        c->flags |= SCAN_ROW_ODD;
+        c->at++;
+    }
+    if (!(d->has_quote && c->at < n && p[c->at] == d->quote)) {
+        scan_pass_plain(d, p, n, c);
+        return 1;
+    }
+    c->at++;
+    if (!scan_pass_quoted(d, p, n, c)) return 0;
+    size_t closed = c->at, end;
+    scan_pass_plain(d, p, n, c);
+    end = c->at;
+    if (d->strip_cr && end < n && p[end] == d->eol && end > closed && p[end - 1] == '\r') end--;
+    if (end > closed) c->flags |= SCAN_ROW_ODD;
+    return 1;
+}
+
+/* Read the row at s->begin. SCAN_ODD: it is finished; SCAN_DONE: it took the rest of the data, without a row end. */
+SCAN_COLD int scan_odd_row(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
+{
+    scan_cursor_t c = {.at = s->begin};
+    if (d->has_comment && p[c.at] == d->comment) {
+        const unsigned char *end = memchr(p + c.at, d->eol, n - c.at);
+        c.at = end ? (size_t)(end - p) : n;
+        c.flags = SCAN_ROW_SKIP;
+        if (!scan_put_separator(s, c.at)) return SCAN_NO_MEMORY;
+    } else {
+        for (;; c.at++) {
+            if (!scan_pass_cell(d, p, n, &c)) c.flags |= SCAN_ROW_OPEN;
+            if (!scan_put_separator(s, c.at)) return SCAN_NO_MEMORY;
+            if (c.at >= n || p[c.at] == d->eol) break;
+        }
+    }
+    int ended = c.at < n;
+    if (!ended) c.flags |= SCAN_ROW_NO_END;
+    if (ended && c.escaped == c.at && c.at > s->begin) c.flags |= SCAN_ROW_KEEP_CR;
+    scan_put_row(s, c.flags);
+    s->lines = s->line + c.lines + (uint32_t)ended;
+    s->line = s->lines;
+    s->begin = c.at + (size_t)ended;
+    s->first = s->nseparators;
+    return ended ? SCAN_ODD : SCAN_DONE;
+}
+
+/* —— The vector machines —————————————————————————————————————————————————————————————————————————————————————— */
+
+#if SCAN_X86
+
+typedef struct {
+    __m128i v[4];
+} block_sse2;
+
+SCAN_INLINE block_sse2 load_sse2(const unsigned char *p)
+{
+    block_sse2 b;
+    for (int k = 0; k < 4; k++) b.v[k] = _mm_loadu_si128((const __m128i *)(p + 16 * k));
+    return b;
+}
+
+SCAN_INLINE uint64_t equal_sse2(const block_sse2 *b, unsigned char byte)
+{
+    __m128i wanted = _mm_set1_epi8((char)byte);
+    uint64_t mask = 0;
+    for (int k = 0; k < 4; k++)
+        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(b->v[k], wanted)) << (16 * k);
+    return mask;
+}
+
+SCAN_INLINE uint64_t prefix_xor_sse2(uint64_t mask)
+{
+    for (int shift = 1; shift < 64; shift *= 2) mask ^= mask << shift;
+    return mask;
+}
+
+#define SCAN_NAME(word) word##_sse2
+#define SCAN_TARGET
+#include "_core/scan_block.h"
+
+/* PCLMUL comes with every processor that has AVX2, but a compiler does not know that. */
+#define SCAN_TARGET __attribute__((target("avx2,pclmul,bmi,popcnt,lzcnt")))
+
+typedef struct {
+    __m256i v[2];
+} block_avx2;
+
+SCAN_TARGET SCAN_INLINE block_avx2 load_avx2(const unsigned char *p)
+{
+    block_avx2 b;
+    b.v[0] = _mm256_loadu_si256((const __m256i *)p);
+    b.v[1] = _mm256_loadu_si256((const __m256i *)(p + 32));
+    return b;
+}
+
+SCAN_TARGET SCAN_INLINE uint64_t equal_avx2(const block_avx2 *b, unsigned char byte)
+{
+    __m256i wanted = _mm256_set1_epi8((char)byte);
+    uint64_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b->v[0], wanted));
+    uint64_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(b->v[1], wanted));
+    return low | high << 32;
+}
+
+/* A carry-less product with all ones is the running xor. */
+SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx2(uint64_t mask)
+{
+    __m128i ones = _mm_set1_epi8((char)0xFF);
+    return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)mask), ones, 0));
+}
+
+#define SCAN_NAME(word) word##_avx2
+#include "_core/scan_block.h"
+
+#endif
+
+/* The fastest this processor can do. */
+static int scan_best(void)
+{
+#if SCAN_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi")
+        && __builtin_cpu_supports("popcnt"))
+        return SCAN_AVX2;
+    return SCAN_SSE2;
+#else
+    return SCAN_SCALAR;
+#endif
+}
+
+static int scan_step_index(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
+{
+#if SCAN_X86
+    if (d->isa == SCAN_AVX2) return scan_index_avx2(d, p, n, s);
+    if (d->isa == SCAN_SSE2) return scan_index_sse2(d, p, n, s);
+#endif
+    return SCAN_ODD;
+}
+
+static int scan_step_ends(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
+{
+#if SCAN_X86
+    if (d->isa == SCAN_AVX2) return scan_ends_avx2(d, p, n, s);
+    if (d->isa == SCAN_SSE2) return scan_ends_sse2(d, p, n, s);
+#endif
+    return SCAN_ODD;
+}
+
+/* —— What the rest of the kernel calls ———————————————————————————————————————————————————————————————————————— */
+
+static void scan_start(scan_t *s)
+{
+    s->nrows = 0;
+    s->nseparators = s->lines = s->first = s->line = 0;
+    s->begin = 0;
+    s->inside = 0;
+}
+
+/* Index a chunk that starts with a row. Blank lines are indexed as rows; 0 when there is no memory. */
+static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
+{
+    scan_start(s);
+    while (s->begin < n) {
+        int status = scan_step_index(d, p, n, s);
+        if (status == SCAN_ODD) {
+            status = scan_odd_row(d, p, n, s);
+        } else if (status == SCAN_DONE && s->begin < n) {
+            if (!scan_put_separator(s, n)) return 0;
+            scan_put_row(s, s->inside ? SCAN_ROW_NO_END | SCAN_ROW_OPEN : SCAN_ROW_NO_END);
+            s->begin = n;
+        }
+        if (status == SCAN_NO_MEMORY) return 0;
+    }
+    if (!scan_has_room(s, s->nseparators, 1) && !scan_grow(s, s->nseparators, 1)) return 0;
+    s->rows[s->nrows].first = s->nseparators;
+    return 1;
+}
+
+/* Where the last complete row of the data ends, given that one starts at 0; -1 when there is no memory. */
+static ptrdiff_t scan_last_end(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
+{
+    scan_start(s);
+    while (s->begin < n) {
+        int status = scan_step_ends(d, p, n, s);
+        if (status == SCAN_DONE) break;
+        size_t begin = s->begin;
+        s->nrows = 0;
+        s->nseparators = s->first = 0;
+        status = scan_odd_row(d, p, n, s);
+        if (status == SCAN_NO_MEMORY) return -1;
+        if (status == SCAN_DONE) return (ptrdiff_t)begin;
+    }
+    return (ptrdiff_t)s->begin;
+}
+
+typedef struct {
+    size_t begin;  /* place of its first byte: its opening quote, blanks skipped */
+    size_t n;      /* bytes written */
+    int quoted;
+    int bad_quote; /* text follows the closing quote */
+} scan_cell_t;
+
+/* The text of any cell p[begin..end), the CR of a row end already left out. `out` has room for all of it. */
+SCAN_COLD scan_cell_t scan_cell(
+    const scan_dialect_t *d, const unsigned char *p, size_t begin, size_t end, unsigned char *out)
+{
+    scan_cell_t cell = {.begin = begin};
+    size_t i = begin;
+    while (d->skip_blanks && i < end && p[i] == ' ') i++;
+    cell.begin = i;
+    cell.quoted = d->has_quote && i < end && p[i] == d->quote;
+    int open = cell.quoted;
+    i += (size_t)open;
+    while (i < end) {
+        unsigned char byte = p[i++];
+        if (d->has_escape && byte == d->escape && (open || !d->has_quote) && i < end) {
+            byte = p[i++];
+        } else if (open && byte == d->quote) {
+            if (d->double_quote && i < end && p[i] == d->quote) {
+                i++;
+            } else {
+                open = 0;
+                cell.bad_quote = i < end;
+                continue;
+            }
+        }
+        out[cell.n++] = byte;
+    }
+    return cell;
+}
+
+/* The text between the quotes of a well-formed cell with doubled quotes inside. */
+static size_t scan_unquote(unsigned char quote, const unsigned char *p, size_t n, unsigned char *out)
+{
+    unsigned char *to = out;
+    while (n) {
+        const unsigned char *found = memchr(p, quote, n);
+        size_t part = found ? (size_t)(found - p) + 1 : n;
+        memcpy(to, p, part);
+        to += part;
+        p += part;
+        n -= part;
+        if (found && n) { /* the second of the pair */
+            p++;
+            n--;
+        }
+    }
+    return (size_t)(to - out);
+}
+
+#endif
