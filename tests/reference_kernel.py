@@ -11,11 +11,10 @@ the data.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.reference_values import Value, WrongError, transformed, value_of, violations
-
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
+from tests.reference_values import Value, WrongError, transformed, value_of, violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +180,23 @@ def row_end_length(data: bytes, at: int, dialect: Dialect) -> int:
     if data[at : at + 2] == b"\r\n":
         return 2
     return int(data[at : at + 1] == b"\n")
+
+
+def last_record_end(data: bytes, dialect: Dialect) -> int:
+    """Tell how much of data is whole lines and records: what may be parsed before more is read."""
+    end = 0
+    records = {record.start: record.end for record in records_of(data, dialect)}
+    while True:
+        stop = records.get(end)
+        if stop is None:  # an empty line, a comment, or the end
+            found = data.find(dialect.row_end, end)
+            length = 1 if found >= 0 else 0
+            stop = found
+        else:
+            length = row_end_length(data, stop, dialect)
+        if not length:
+            return end
+        end = stop + length
 
 
 # From cells to a row or findings —————————————————————————————————————————————————————————————————————

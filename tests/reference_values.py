@@ -180,7 +180,7 @@ DIRECTIVES = {
 
 
 def moment(text: str, field: Field) -> datetime:
-    """Read a date, time or datetime, as a datetime in UTC; what the format leaves out is 1970-01-01T00:00:00."""
+    """Read a date, time or datetime as a datetime in UTC; what the format leaves out is as in 1970."""
     if field.format in {"default", "any"}:
         pattern = directives_regex(ISO_FORMATS[field.type]).replace(ONE_OR_TWO, r"[0-9]{2}")
         if field.type != "date":
