@@ -218,10 +218,10 @@ class Dialect:
     def _settle_json_lines(self) -> None:
         """Refuse what JSON Lines has no use for; take the form the kernel is handed its lines in.
 
-        The reader rewrites each line as one CSV record: strings quoted, null and absent keys as an unquoted
-        nothing. That is why `null` is the empty text here, and why there is no header.
+        The reader rewrites each line as one CSV record: texts quoted, null and absent keys as an unquoted
+        ``null``. So that is what `null` is here, and there is no header.
         """
-        settled = {"header": False, "null": ""}
+        settled = {"header": False, "null": "null"}
         free = {"format", "encoding", "skip_rows", "max_record_bytes"}
         for field in fields(self):
             value = getattr(self, field.name)

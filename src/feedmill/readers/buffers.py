@@ -1,8 +1,8 @@
 """The unit of work on its way in, and the memory it travels in.
 
 A first-touched page costs about 2 µs, so a reader that takes fresh memory for each chunk spends more on pages
-than on reading. Buffers are therefore recycled: whoever has finished with a chunk gives it back. Nothing breaks
-if nobody does; it is only slower.
+than on reading. Buffers are therefore recycled: whoever has finished with a chunk gives it back. Nothing
+breaks if nobody does; it is only slower.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,222 @@
+"""JSON Lines as a source: one object a line, its keys named like fields.
+
+The kernel reads delimited text, so each line is rewritten as one CSV record in the order of the fields, in
+the worker that parses it: text and digits as they stand, quoted; null and absent keys as an unquoted
+`null`. Numbers keep their digits, because they are never made into floats. A number or a boolean is taken
+by its text wherever it stands; keys that name no field are ignored; of a repeated key the last one counts.
+
+What is no JSON object, or no UTF-8, is a reject of that line. It travels through the kernel as a record
+that is sure to fail, and `LineBatch` puts the true finding in the place of the kernel's.
+
+For all findings, `byte` is where the line starts: a value's place inside a line of JSON is nothing the
+parser tells.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from feedmill.codes import Code
+from feedmill.dialect import Dialect
+from feedmill.errors import HeaderError
+from feedmill.kernel import Batch, Plan
+from feedmill.readers.buffers import BufferPool, Chunk
+from feedmill.readers.opened import OpenFeed, Stacked
+from feedmill.schema import Field, Schema
+
+__all__ = ["JsonLinesReader", "LineBatch"]
+
+type Finding = tuple[int, int, int, int, int, int, bytes]
+type Json = str | bool | list[Json] | dict[str, Json] | None
+
+_NO_TEXT: Final = b'"\xff"'  # a cell that the kernel is sure to refuse, whatever its field
+_NULL: Final = b"null"  # unquoted, as the dialect of JSON Lines has it; text is always quoted
+_RAW_BYTES: Final = 4_000  # of a bad line that are kept: a reject shows 1,000 characters
+
+
+class LineSplitter:
+    """Tell where lines end; in JSON a line feed is never inside a record."""
+
+    def last_record_end(self, data: bytearray, size: int) -> int:
+        """Return the offset just past the last line feed, 0 if there is none."""
+        return data.rfind(b"\n", 0, size) + 1
+
+
+class JsonLinesReader(OpenFeed):
+    """Read one feed of JSON Lines.
+
+    Parameters
+    ----------
+    stack : Stacked
+        The feed's sources.
+    dialect : Dialect
+        With ``format="jsonl"``.
+    buffers : BufferPool
+    chunk_size : int
+        Bytes of a chunk, about.
+
+    Thread safety
+    -------------
+    one thread, which reads; `bytes_read` and `parse` from any thread
+
+    Attributes
+    ----------
+    columns : None
+        Every record has its own keys.
+    """
+
+    def __init__(self, stack: Stacked, dialect: Dialect, buffers: BufferPool, chunk_size: int) -> None:
+        super().__init__(stack, dialect, LineSplitter(), buffers, chunk_size)
+        self.columns: tuple[str, ...] | None = None
+        self._key_of: Mapping[str, str] = {}
+        # Strict about control characters; digits stay text; NaN and Infinity are no JSON.
+        self._decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+
+    def bind(self, schema: Schema, mapping: Mapping[str, str] | None = None) -> None:
+        """Say which key feeds which field, before the first `parse`.
+
+        Raises
+        ------
+        HeaderError
+            If the mapping names a field that the schema does not have.
+        """
+        for name in mapping or {}:
+            if name not in schema.names:
+                raise HeaderError(f"feed {self.name}: --map {name}=…: the schema has no field {name!r}")
+        self._key_of = dict(mapping or {})
+
+    def parse(self, chunk: Chunk, plan: Plan) -> Batch:
+        """Rewrite a chunk's lines and let the kernel make a batch of them."""
+        if chunk.damage:
+            return plan.parse(chunk.data, chunk.size, damage=chunk.damage)
+        lines = _Lines(plan.schema.fields, [self._key_of.get(name, name) for name in plan.schema.names])
+        byte = 0
+        for number, line in enumerate(bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n")):
+            if line not in {b"", b"\r"}:
+                self._rewrite(line, lines, _Place(number, byte, len(line)))
+            byte += len(line) + 1
+        batch = plan.parse(b"".join(lines.records))
+        # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
+        return cast("Batch", LineBatch(batch, lines, chunk.data.count(b"\n", 0, chunk.size)))
+
+    def _rewrite(self, line: bytes, lines: "_Lines", place: "_Place") -> None:
+        """Add one line's record."""
+        try:
+            value: Json = self._decoder.decode(line.decode())
+        except UnicodeDecodeError:
+            lines.add_bad(Code.ENCODING, line, place)
+        except (ValueError, RecursionError):
+            lines.add_bad(Code.TYPE, line, place)
+        else:
+            if isinstance(value, dict):
+                lines.add(value, place)
+            else:
+                lines.add_bad(Code.TYPE, line, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a line stands in its chunk."""
+
+    line: int
+    byte: int
+    size: int
+
+
+@dataclass(slots=True)
+class _Lines:
+    """A chunk's lines on their way to the kernel."""
+
+    fields: Sequence[Field]
+    keys: Sequence[str]
+    records: list[bytes] = field(default_factory=list)
+    places: list[_Place] = field(default_factory=list)
+    bad_lines: dict[int, tuple[Code, bytes]] = field(default_factory=dict)  # by record
+    bad_cells: dict[tuple[int, int], bytes] = field(default_factory=dict)  # by record and field
+
+    def add(self, value: Mapping[str, Json], place: _Place) -> None:
+        """Add an object's record."""
+        cells = []
+        for index, key in enumerate(self.keys):
+            cell = value.get(key)
+            if cell is None:
+                cells.append(_NULL)
+            elif isinstance(cell, dict | list):
+                self.bad_cells[len(self.records), index] = json.dumps(cell, ensure_ascii=False).encode(
+                    "utf-8", "surrogatepass"
+                )
+                cells.append(_NO_TEXT)
+            else:
+                text = _text(cell, self.fields[index])
+                cells.append(b'"%b"' % text.encode("utf-8", "surrogatepass").replace(b'"', b'""'))
+        self._append(cells, place)
+
+    def add_bad(self, code: Code, line: bytes, place: _Place) -> None:
+        """Add a record that stands for a line without an object."""
+        self.bad_lines[len(self.records)] = (code, line.removesuffix(b"\r")[:_RAW_BYTES])
+        self._append([_NO_TEXT] + [_NULL] * (len(self.keys) - 1), place)
+
+    def _append(self, cells: Iterable[bytes], place: _Place) -> None:
+        """Add a record of cells."""
+        self.records.append(b",".join(cells) + b"\n")
+        self.places.append(place)
+
+
+class LineBatch:
+    """A batch whose findings point to the lines that its records were made of.
+
+    Whatever it does not answer itself, the kernel's batch answers: the rows are the same.
+
+    Thread safety
+    -------------
+    any thread
+    """
+
+    def __init__(self, batch: Batch, lines: _Lines, line_count: int) -> None:
+        self._batch = batch
+        self._lines = lines
+        self.lines = line_count
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._batch, name)
+
+    def rejects(self) -> list[Finding]:
+        """List the findings, with the line and its first byte."""
+        lines = self._lines
+        findings: list[Finding] = []
+        told = -1
+        for code, index, record, _line, _byte, length, raw in self._batch.rejects():
+            place = lines.places[record]
+            if record in lines.bad_lines:
+                if told != record:
+                    what, text = lines.bad_lines[record]
+                    findings.append((int(what), -1, record, place.line, place.byte, place.size, text))
+                    told = record
+            elif (record, index) in lines.bad_cells:
+                text = lines.bad_cells[record, index]
+                findings.append((int(Code.TYPE), index, record, place.line, place.byte, len(text), text))
+            else:
+                findings.append((code, index, record, place.line, place.byte, length, raw))
+        return findings
+
+    def reject_counts(self) -> dict[tuple[int, int], int]:
+        """Count the findings by code and field."""
+        if not (self._lines.bad_lines or self._lines.bad_cells):
+            return self._batch.reject_counts()
+        return dict(Counter((finding[0], finding[1]) for finding in self.rejects()))
+
+
+def _text(value: str | bool, declared: Field) -> str:
+    """Write a scalar as its field reads it."""
+    if isinstance(value, bool):
+        if declared.type == "boolean":
+            return (declared.true_values if value else declared.false_values)[0]
+        return "true" if value else "false"
+    return value
+
+
+def _refuse_constant(name: str) -> str:
+    """Refuse NaN and the infinities, which Python's parser would take."""
+    raise ValueError(f"{name} is no JSON")
