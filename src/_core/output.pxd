@@ -1,0 +1,63 @@
+# Where encoded bytes go while nobody holds the GIL.
+#
+# An output_t grows by doubling. A writer first asks for the most bytes its next row can take
+# (output_reserve), then writes through a bare pointer without further checks, and sets `used` when the row is
+# complete: bound first, then bytes.
+#
+# OUTPUT_SLACK bytes beyond what was asked for are always there, because a short text is copied as one 32-byte
+# block, whatever its length (output_copy); the next write covers the surplus. Nine in ten cells of a product
+# feed are that short, and a call of memcpy with a length the compiler does not know costs more than the rest
+# of the cell.
+
+from libc.stddef cimport size_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from _core.span cimport span_t
+
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
+cdef enum:
+    OUTPUT_SLACK = 32                # bytes: one short copy, two vector registers
+    OUTPUT_FIRST = 64 * 1024         # bytes: a first size that most chunks outgrow at most five times
+
+
+ctypedef struct output_t:
+    unsigned char* p
+    Py_ssize_t used
+    Py_ssize_t capacity              # OUTPUT_SLACK not counted
+
+
+cdef inline bint output_reserve(output_t* out, Py_ssize_t more) noexcept nogil:
+    """Make room for `more` bytes; False when there is no memory, and then the output is as it was."""
+    cdef Py_ssize_t capacity = out.capacity
+    cdef unsigned char* grown
+    if more <= capacity - out.used:
+        return True
+    if more > PY_SSIZE_T_MAX // 2 - OUTPUT_SLACK - out.used:
+        return False
+    capacity = max(max(2 * capacity, out.used + more), <Py_ssize_t> OUTPUT_FIRST)
+    grown = <unsigned char*> realloc(out.p, <size_t> (capacity + OUTPUT_SLACK))
+    if grown == NULL:
+        return False
+    out.p = grown
+    out.capacity = capacity
+    return True
+
+
+cdef inline void output_free(output_t* out) noexcept nogil:
+    free(out.p)
+    out.p = NULL
+    out.used = out.capacity = 0
+
+
+cdef inline unsigned char* output_copy(
+    unsigned char* out, span_t text, const unsigned char* end
+) noexcept nogil:
+    """Copy a text and return the place after it; `end` is where the memory that holds the text ends."""
+    if text.n <= OUTPUT_SLACK and end - text.p >= OUTPUT_SLACK:
+        memcpy(out, text.p, OUTPUT_SLACK)
+    elif text.n > 0:
+        memcpy(out, text.p, <size_t> text.n)
+    return out + text.n

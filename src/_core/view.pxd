@@ -1,0 +1,57 @@
+# What an encoder sees of a batch: the rows of one lane, and each column with its buffers at hand.
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from _core.columns cimport COLUMN_PADDING, column_t
+from _core.span cimport span_of, span_t
+
+ctypedef struct rows_t:
+    const uint64_t* key_hash         # of each row; NULL: no lane key, all rows belong to lane 0
+    Py_ssize_t count
+    uint64_t lane
+    uint64_t lanes
+
+
+ctypedef struct view_t:
+    int kind                         # what to make of it: a COL_*, or a COPY_* in the COPY encoder
+    int scale
+    int field                        # index in the schema, for faults
+    const unsigned char* validity
+    const int32_t* offsets
+    const unsigned char* data
+    const unsigned char* end         # of the memory behind data
+
+
+cdef inline bint rows_has(const rows_t* rows, Py_ssize_t row) noexcept nogil:
+    # The rule that gives each row to one lane.
+    if rows.lanes == 1:
+        return True
+    if rows.key_hash == NULL:
+        return rows.lane == 0
+    return rows.key_hash[row] % rows.lanes == rows.lane
+
+
+cdef inline void view_open(view_t* view, const column_t* column, int field, int kind) noexcept nogil:
+    view.kind = kind
+    view.scale = column.scale
+    view.field = field
+    view.validity = column.validity
+    view.offsets = column.offsets
+    view.data = column.data
+    view.end = column.data + column.capacity + COLUMN_PADDING if column.data != NULL else NULL
+
+
+cdef inline bint view_has(const view_t* view, Py_ssize_t row) noexcept nogil:
+    return view.validity == NULL or (view.validity[row >> 3] >> (row & 7)) & 1
+
+
+cdef inline int64_t view_int(const view_t* view, Py_ssize_t row) noexcept nogil:
+    return (<const int64_t*> view.data)[row]
+
+
+cdef inline bint view_bool(const view_t* view, Py_ssize_t row) noexcept nogil:
+    return (view.data[row >> 3] >> (row & 7)) & 1
+
+
+cdef inline span_t view_text(const view_t* view, Py_ssize_t row) noexcept nogil:
+    return span_of(view.data + view.offsets[row], view.offsets[row + 1] - view.offsets[row])
