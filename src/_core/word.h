@@ -1,0 +1,84 @@
+/* Eight bytes at a time in one 64-bit word.
+ *
+ * A word holds text with its first byte lowest, on every machine, so "the next byte" is always a shift right by eight.
+ * Loads are memcpy, which compilers turn into one instruction and which needs no alignment. Nothing here reads a byte
+ * outside the length it is given: cells may end at the end of a buffer. */
+#ifndef FEEDMILL_WORD_H
+#define FEEDMILL_WORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define WORD_EACH(byte) (UINT64_C(0x0101010101010101) * (uint64_t)(byte))
+#define WORD_HIGH_BITS WORD_EACH(0x80)
+
+static inline uint64_t word_load(const unsigned char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static inline void word_store(unsigned char *p, uint64_t word)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(p, &word, sizeof word);
+}
+
+static inline uint32_t word_load4(const unsigned char *p)
+{
+    uint32_t half;
+    memcpy(&half, p, sizeof half);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    half = __builtin_bswap32(half);
+#endif
+    return half;
+}
+
+/* The first n <= 8 bytes, zeros after them. Two loads that overlap replace a loop over the bytes. */
+static inline uint64_t word_load_part(const unsigned char *p, size_t n)
+{
+    if (n >= 8) return word_load(p);
+    if (n >= 4) return word_load4(p) | (uint64_t)word_load4(p + n - 4) << (8 * (n - 4));
+    if (n == 0) return 0;
+    return (uint64_t)p[0] | (uint64_t)p[n / 2] << (8 * (n / 2)) | (uint64_t)p[n - 1] << (8 * (n - 1));
+}
+
+/* The high bit of each byte that is below `limit`, for words of ASCII bytes (the sums then carry nowhere). */
+static inline uint64_t word_below(uint64_t ascii, unsigned limit)
+{
+    return ~(ascii + WORD_EACH(0x80 - limit)) & WORD_HIGH_BITS;
+}
+
+/* n <= 8 digits as a word of eight, filled up with leading '0's: numbers of any such length take the same path. */
+static inline uint64_t word_load_digits(const unsigned char *p, size_t n)
+{
+    if (n >= 8) return word_load(p);
+    if (n == 0) return WORD_EACH('0');
+    return word_load_part(p, n) << (8 * (8 - n)) | WORD_EACH('0') >> (8 * n);
+}
+
+/* With '0' taken off, a digit is at most 9; adding 0x76 lifts anything above into the high bit. A byte that had its
+ * high bit set before may carry into its neighbour, but then the answer is "no" already. */
+static inline int word_is_digits(uint64_t word)
+{
+    uint64_t digits = word ^ WORD_EACH('0');
+    return (((digits + WORD_EACH(0x76)) | digits) & WORD_HIGH_BITS) == 0;
+}
+
+/* The number that eight digits spell: neighbours are joined, digits to pairs, pairs to quads, quads to the result. */
+static inline uint32_t word_number(uint64_t word)
+{
+    uint64_t digits = word ^ WORD_EACH('0');
+    uint64_t pairs = (digits * 10 + (digits >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    uint64_t quads = (pairs * 100 + (pairs >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    return (uint32_t)(quads * 10000 + (quads >> 32));
+}
+
+#endif
