@@ -1,0 +1,312 @@
+"""The workers of a pool, and what they share.
+
+A job may submit jobs to its own pool and wait for them. If these had to queue behind jobs that wait for them,
+the pool would stand still; so such a job is queued only if a worker is free to take it. Otherwise it runs at
+once, in the submitting job's own thread, and beyond a depth of `MAX_INLINE_DEPTH` a worker is hired for it.
+
+If you add something that a worker calls, see that no exception of it can end the worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, Protocol
+
+from feedmill.channel import Channel, ChannelClosed
+from feedmill.counters import WorkerCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from feedmill.counters import WorkerCounts
+
+__all__ = ["Crew", "Job", "PoolHooks", "count_records"]
+
+MAX_INLINE_DEPTH: Final = 16
+"""Jobs run inside one another in one thread: some 100 frames of the 1,000 Python allows."""
+
+_log = logging.getLogger("feedmill.pool")
+
+
+class PoolHooks(Protocol):
+    """What a pool tells while it works.
+
+    Notes
+    -----
+    Called in the workers' threads, with no lock held. What a hook raises is logged, and changes nothing.
+    """
+
+    def job_done(self, counts: WorkerCounts) -> None:
+        """Take note that a worker has finished a job; its future is resolved right after."""
+
+    def worker_stopped(self, counts: WorkerCounts) -> None:
+        """Take note that a worker has ended, the pool being shut down or made smaller."""
+
+
+def count_records(records: int) -> None:
+    """Add to the records of the worker whose job calls this; nothing happens in other threads."""
+    counter: WorkerCounter | None = getattr(_here, "counter", None)
+    if counter is not None:
+        counter.add_records(records)
+
+
+class Job:
+    """A call and the future of its result."""
+
+    __slots__ = ("call", "future", "nested")
+
+    def __init__[T](self, future: Future[T], call: Callable[[], T]) -> None:
+        self.future: Future[object] = future  # type: ignore[assignment]  # it gets what call returns
+        self.call: Callable[[], object] = call
+        self.nested = False
+
+    def cancel(self) -> None:
+        """Cancel it and tell those who wait."""
+        self.future.cancel()
+        self.future.set_running_or_notify_cancel()
+
+
+class _Here(threading.local):
+    """What a worker's thread knows of itself."""
+
+    crew: Crew | None = None
+    counter: WorkerCounter | None = None
+    depth: int = 0
+
+
+_here = _Here()
+
+
+class Crew:
+    """The workers, and all that they share."""
+
+    def __init__(self, job_buffer: int, hooks: PoolHooks | None) -> None:
+        # None is no job: it makes a worker look whether it should retire.
+        self.jobs: Channel[Job | None] = Channel(job_buffer)
+        self.target = 0
+        self._hooks = hooks
+        self._lock = threading.Lock()  # guards all below, and target
+        self._is_stopped = False
+        self._hired = 0
+        self._live = 0
+        self._outstanding = 0  # jobs that hold a worker, or will
+        self._nested_queued = 0
+        self._threads: list[threading.Thread] = []
+        self._counters: list[WorkerCounter] = []
+        with _crews_lock:
+            _crews.add(self)
+
+    # Jobs.
+
+    def take_on(self, job: Job) -> None:
+        """Queue a job, or run it here and now if queueing could deadlock."""
+        if _here.crew is self:
+            self._take_on_nested(job)
+            return
+        with self._lock:
+            self._refuse_if_stopped()
+            self._outstanding += 1
+        try:
+            self.jobs.put(job)
+        except ChannelClosed:
+            raise RuntimeError("cannot schedule new futures after shutdown") from None
+        except BaseException:  # a signal's, during the wait
+            self._job_over()
+            raise
+
+    def _take_on_nested(self, job: Job) -> None:
+        with self._lock:
+            self._refuse_if_stopped()
+            if self._outstanding < self._live:
+                self._queue_nested(job)
+                return
+        if _here.depth < MAX_INLINE_DEPTH or not self._could_hire():
+            counter = _here.counter
+            assert counter is not None, "a worker has a counter"
+            self._perform(job, counter)
+            return
+        with self._lock:
+            self._refuse_if_stopped()
+            self._queue_nested(job)
+
+    def _queue_nested(self, job: Job) -> None:
+        """Queue a job for a worker known to be free; the lock is held, or it would not stay known."""
+        job.nested = True
+        self._outstanding += 1
+        self._nested_queued += 1
+        self.jobs.put(job, force=True)
+
+    def _refuse_if_stopped(self) -> None:
+        if self._is_stopped:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def _job_over(self) -> None:
+        with self._lock:
+            self._outstanding -= 1
+
+    # Workers.
+
+    def work(self, counter: WorkerCounter) -> None:
+        """Do jobs until there are no more, or the worker is one too many."""
+        _here.crew, _here.counter = self, counter
+        try:
+            while True:
+                started = perf_counter()
+                try:
+                    job = self.jobs.get()
+                except ChannelClosed:
+                    break
+                finally:
+                    counter.add_waiting(perf_counter() - started)
+                if job is not None:
+                    self._do(job, counter)
+                # While waiting, a worker must not keep the last job's arguments alive.
+                del job
+                if self._may_retire():
+                    return
+            with self._lock:
+                self._live -= 1
+        finally:
+            self._tell("worker_stopped", counter)
+
+    def _do(self, job: Job, counter: WorkerCounter) -> None:
+        if job.nested:
+            with self._lock:
+                self._nested_queued -= 1
+        self._perform(job, counter)
+        self._job_over()
+
+    def _perform(self, job: Job, counter: WorkerCounter) -> None:
+        """Run a job and resolve its future."""
+        future = job.future
+        if not future.set_running_or_notify_cancel():
+            return
+        _here.depth += 1
+        started = perf_counter()
+        failure: BaseException | None = None
+        result: object = None
+        try:
+            result = job.call()
+        except BaseException as error:  # a job's exception is its future's, whatever it is
+            failure = error
+        finally:
+            _here.depth -= 1
+        # An inner job's time is its outer job's too.
+        busy_s = perf_counter() - started if _here.depth == 0 else 0.0
+        counter.add_job(failed=failure is not None, busy_s=busy_s)
+        self._tell("job_done", counter)
+        try:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+        except BaseException:  # of a callback of the future's: its result is set all the same
+            _log.exception("a callback of a job's future raised")
+        finally:
+            # The exception refers to this frame: without this, the three would keep each other alive.
+            del future, failure, job
+
+    def _tell(self, event: str, counter: WorkerCounter) -> None:
+        if self._hooks is None:
+            return
+        hook = self._hooks.job_done if event == "job_done" else self._hooks.worker_stopped
+        try:
+            hook(counter.snapshot())
+        except BaseException:  # a hook must not end a worker
+            _log.exception("the hook %s raised", event)
+
+    def _may_retire(self) -> bool:
+        """Whether this worker is one too many, and no queued nested job counts on it."""
+        with self._lock:
+            if self._live <= self.target or self._nested_queued:
+                return False
+            self._live -= 1
+            return True
+
+    def _hire(self, *, beyond_target: bool = False) -> bool:
+        """Start one more worker; not one too many, unless asked to."""
+        with self._lock:
+            if self._live >= self.target and not beyond_target:
+                return False
+            self._hired += 1
+            self._live += 1
+            counter = WorkerCounter(self._hired)
+        name = f"feedmill-worker-{counter.worker}"
+        # Daemons, as non-daemons are waited for at exit before anything could tell them that it is over.
+        thread = threading.Thread(target=self.work, args=(counter,), name=name, daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            with self._lock:
+                self._live -= 1
+            raise
+        with self._lock:
+            self._threads = [*(old for old in self._threads if old.is_alive()), thread]
+            self._counters.append(counter)
+        return True
+
+    def _could_hire(self) -> bool:
+        try:
+            return self._hire(beyond_target=True)
+        except RuntimeError:  # the system gives no more threads
+            return False
+
+    def resize(self, workers: int) -> None:
+        """Hire until there are that many, or let those beyond retire."""
+        with self._lock:
+            self._refuse_if_stopped()
+            self.target = workers
+            surplus = self._live - workers
+        while self._hire():
+            pass
+        # Workers that wait have to be woken to see that they are too many.
+        for _ in range(surplus):
+            try:
+                self.jobs.put(None, force=True)
+            except ChannelClosed:
+                return
+
+    def stop(self, *, cancel: bool) -> bool:
+        """Let nothing more in; return whether that was so before."""
+        with self._lock:
+            was_stopped, self._is_stopped = self._is_stopped, True
+        if cancel:
+            for job in self.jobs.cancel():
+                if job is not None:
+                    job.cancel()
+        self.jobs.close()
+        return was_stopped
+
+    def join(self) -> None:
+        """Wait for all workers but the calling one."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def counts(self) -> tuple[WorkerCounts, ...]:
+        """Take a snapshot of every worker's counts."""
+        with self._lock:
+            counters = sorted(self._counters, key=lambda counter: counter.worker)
+        return tuple(counter.snapshot() for counter in counters)
+
+
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()  # guarded by _crews_lock
+_crews_lock = threading.Lock()
+
+
+@atexit.register
+def _drain_all() -> None:
+    """Finish at exit what was submitted: daemons would be cut off in the middle."""
+    with _crews_lock:
+        crews = list(_crews)
+    for crew in crews:
+        crew.stop(cancel=False)
+    for crew in crews:
+        crew.join()

@@ -1,0 +1,181 @@
+"""The report of a run: what became of every record, and what it took."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from feedmill.counters import WorkerCounts
+from feedmill.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Outcomes", "Report", "Stage", "peak_rss_bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What the store did with the good records; each is counted once."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicate: int = 0
+
+    @property
+    def total(self) -> int:
+        """The good records there were."""
+        return self.inserted + self.updated + self.unchanged + self.duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How one kind of thread spent the run.
+
+    Attributes
+    ----------
+    stage : str
+        "reader", "workers", "collector", "lanes" or "settler".
+    items : int
+        What passed through it: chunks, or ranges, or parts of ranges.
+    busy_s, waiting_s : float
+        Seconds in its own work and on its channels, over all its threads. The stage that hardly waits is the
+        bottleneck.
+    """
+
+    stage: str
+    items: int = 0
+    busy_s: float = 0.0
+    waiting_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run has done.
+
+    Attributes
+    ----------
+    run_id, feed, schema : str
+        Which run, over what, by which rules; several feeds are separated by blanks.
+    python : str
+        The interpreter's version.
+    gil_enabled : bool
+        Whether its threads took turns.
+    workers, lanes : int
+        How many threads parsed, how many wrote.
+    jobs : int
+        Chunks parsed.
+    failed_jobs : int
+        Those of them whose parsing raised; they were taken apart, and records that raise on their own are
+        rejects.
+    records, successes, failures : int
+        Every record is exactly one success or one failure.
+    rejects_by_code : dict
+        Findings by "column.code", or "code" for findings on whole records. A failed record has at least one.
+    outcomes : Outcomes
+        What the store did with the successes; all zero in a run without a store.
+    stored : bool
+        Whether the run had a store.
+    bytes : int
+        Bytes of the feed, decompressed, that all this came from.
+    elapsed_s, cpu_s : float
+        Seconds by the clock, and of all CPUs together.
+    records_per_s : float
+        Records by elapsed seconds.
+    peak_rss_bytes : int
+        The most memory the process ever had.
+    per_worker : tuple of WorkerCounts
+        In the order of their numbers.
+    stages : tuple of Stage
+        In the order of the flow.
+    stopped : str or None
+        None if the whole input was processed, else why not: "interrupted", "max_failures" or "fault". The
+        counts are then of what was finished.
+
+    Thread safety
+    -------------
+    immutable
+    """
+
+    run_id: str
+    feed: str
+    schema: str
+    python: str
+    gil_enabled: bool
+    workers: int
+    lanes: int
+    jobs: int = 0
+    failed_jobs: int = 0
+    records: int = 0
+    successes: int = 0
+    failures: int = 0
+    rejects_by_code: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Outcomes = Outcomes()
+    stored: bool = False
+    bytes: int = 0
+    elapsed_s: float = 0.0
+    cpu_s: float = 0.0
+    records_per_s: float = 0.0
+    peak_rss_bytes: int = 0
+    per_worker: tuple[WorkerCounts, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    stopped: str | None = None
+
+    def check(self) -> None:
+        """Hold the counts against each other.
+
+        Raises
+        ------
+        RunError
+            They do not add up: records were lost or counted twice, so nothing this report says can be relied
+            on.
+        """
+        if self.records != self.successes + self.failures:
+            raise RunError(
+                f"the report of run {self.run_id} does not add up: {self.records} records, but "
+                f"{self.successes} successes + {self.failures} failures"
+            )
+        if self.stored and self.successes != self.outcomes.total:
+            raise RunError(
+                f"the report of run {self.run_id} does not add up: {self.successes} successes, but the store "
+                f"accounts for {self.outcomes.total}: {asdict(self.outcomes)}"
+            )
+
+    def to_json(self) -> str:
+        """Write it as JSON, one key a line."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read what `to_json` wrote; keys that it does not know are left out.
+
+        Raises
+        ------
+        ValueError
+            It is no JSON, or not a report.
+        """
+        try:
+            known = {item.name for item in fields(cls)}
+            values = {key: value for key, value in json.loads(text).items() if key in known}
+            values["outcomes"] = Outcomes(**values["outcomes"])
+            values["per_worker"] = tuple(WorkerCounts(**row) for row in values["per_worker"])
+            values["stages"] = tuple(Stage(**row) for row in values["stages"])
+            return cls(**values)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a feedmill report: {error!r}") from error
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, as JSON in UTF-8."""
+        path.write_text(self.to_json(), encoding="utf-8")
+
+
+def peak_rss_bytes() -> int:
+    """Ask the kernel for the most memory this process ever had resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024
