@@ -3,24 +3,26 @@
 ::
 
     pipeline thread            lane threads (feedmill-lane-0 … lanes-1)              pipeline thread
-    sink.begin(run) ────────▶  writer = sink.lane(n)                    ──────────▶  sink.finish()   all is loaded
-      tables, the run's row      writer.apply(part) → LaneOutcome, …                 sink.abort()    the run stopped
-                                 writer.close()
+    sink.begin(run) ───────▶ writer = sink.lane(n)            ───────▶ sink.finish()  all is loaded
+      tables, the run's row    writer.apply(part) → LaneOutcome          sink.abort()   the run stopped
+                               writer.close()
 
-A *part* is what one lane has to do for one range of one feed. `LaneWriter.apply` is one transaction: it claims (run, feed,
-lane, lo, hi) in the ledger, writes the rows, notes the counts, commits. Whatever happens to the process, a part is in the
-store with its ledger row, or not at all; applying it again finds the ledger row and returns the outcome noted there. So a
-resumed run simply reads the feed again from its start and hands every part over again.
+A *part* is what one lane has to do for one range of one feed. `LaneWriter.apply` is one transaction: it
+claims (run, feed, lane, lo, hi) in the ledger, writes the rows, notes the counts, commits. Whatever happens
+to the process, a part is in the store with its ledger row, or not at all; applying it again finds the ledger
+row and returns the outcome noted there. So a resumed run simply reads the feed again from its start and hands
+every part over again.
 
-That only works while ranges are a function of the feed and of the settings noted in `RunInfo`, never of timing or of the
-number of workers; a run is resumed with the same feeds, lanes and chunk size, or refused.
+That only works while ranges are a function of the feed and of the settings noted in `RunInfo`, never of
+timing or of the number of workers; a run is resumed with the same feeds, lanes and chunk size, or refused.
 
 Every row of a part ends in exactly one of five ways: inserted, updated, unchanged, duplicate, rejected::
 
     rows of the part = inserted + updated + unchanged + duplicate + len({reject.record for reject in rejects})
 
-If you write a sink: ``begin`` must leave nothing half made, ``lane`` and ``apply`` must not share a connection between
-threads, ``abort`` may come from any thread at any moment and must wake a lane that waits before a retry.
+If you write a sink: ``begin`` must leave nothing half made, ``lane`` and ``apply`` must not share a
+connection between threads, ``abort`` may come from any thread at any moment and must wake a lane that waits
+before a retry.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ class RunInfo:
     run_id : str
         Unique; no two runs share one.
     source : str
-        Fingerprint of all feeds in their order. Empty when they cannot be read a second time (standard input): such a run
-        cannot be resumed.
+        Fingerprint of all feeds in their order. Empty when they cannot be read a second time (standard
+        input): such a run cannot be resumed.
     feeds : tuple of str
         Names of the feeds, for people.
     chunk_size : int
@@ -72,7 +74,8 @@ class Slice:
     Parameters
     ----------
     batch : Batch
-        Of all lanes; this lane's rows are those of ``batch.copy_binary(lane, lanes, record_base=record_base)``.
+        Of all lanes; this lane's rows are those of ``batch.copy_binary(lane, lanes,
+        record_base=record_base)``.
     record_base, line_base : int
         Records and lines of the feed before the chunk, header lines included in the lines.
     byte_base : int
@@ -194,7 +197,8 @@ class Sink(Protocol):
 
     Thread safety
     -------------
-    `begin` and `finish`: one thread. `lane`: each lane's own thread, between them. `abort`: any thread, any time.
+    `begin` and `finish`: one thread. `lane`: each lane's own thread, between them. `abort`: any thread, any
+    time.
     """
 
     lanes: int

@@ -1,0 +1,235 @@
+"""Load a PostgreSQL table: COPY BINARY into temporary tables, then one statement.
+
+The kernel's COPY bytes go into ``pg_temp.feedmill_stage`` as they are; names there are positional, so no name
+of a schema meets SQL before `merge`. Two traps shape the merge. ON CONFLICT DO UPDATE takes a lock and writes
+WAL even where its WHERE is false, so rows that change nothing are dropped by a join first: a feed loaded
+twice writes nothing the second time. And that join must probe the key's index (`postgres.PIN_PLANS`), which
+LATERAL … LIMIT 1 asks for as plainly as SQL can.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from feedmill.errors import StoreError, UsageError
+from feedmill.stores.ddl import TableName, base_type, check_names, create_table, quote
+from feedmill.stores.merge import Column, Layout, Merge, Mode, Tally
+from feedmill.stores.postgres import (
+    FREE_PLANS,
+    PIN_PLANS,
+    PostgresDatabase,
+    PostgresOptions,
+    PostgresTransaction,
+)
+from feedmill.stores.postgres_catalog import check_fit, read_table
+from feedmill.stores.transaction import count
+
+if TYPE_CHECKING:
+    from feedmill.schema import Schema
+    from feedmill.stores.postgres import PostgresSession
+    from feedmill.stores.protocol import RangePart
+    from feedmill.stores.url import Target
+
+STAGE = "pg_temp.feedmill_stage"
+PARKED = "pg_temp.feedmill_parked"
+# Beyond four, lanes wait for the server and not for each other.
+MAX_DEFAULT_LANES = 4
+# Serialises CREATE TABLE IF NOT EXISTS between processes, which else fails for the second; any fixed number
+# would do.
+CREATION_LOCK = 0x6665_6564_6D69_6C6C
+FOREIGN_KEY_REFERS = "SELECT 1 FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass(?) LIMIT 1"
+
+
+class PostgresTables:
+    """A PostgreSQL table as `table.TableSink` sees it.
+
+    Parameters
+    ----------
+    target : Target
+    schema : Schema
+    table : TableName
+    lanes : int, optional
+        Default: one a core, at most 4.
+    options : PostgresOptions, optional
+
+    Thread safety
+    -------------
+    any thread, but a session belongs to one
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        schema: Schema,
+        table: TableName,
+        lanes: int | None = None,
+        options: PostgresOptions | None = None,
+    ) -> None:
+        check_names(table, schema.names, "postgresql")
+        self.lanes = lanes or min(os.process_cpu_count() or 1, MAX_DEFAULT_LANES)
+        self.database = PostgresDatabase(target, options)
+        if self.lanes > self.database.options.max_size:
+            raise UsageError(
+                f"{self.lanes} lanes need as many connections and the pool may have "
+                f"{self.database.options.max_size}; "
+                "lower --lanes."
+            )
+        self.schema = schema
+        self.table = table
+
+    def open(self) -> None:
+        """Connect."""
+        self.database.open()
+
+    def session(self, role: str, *, staged: bool) -> PostgresSession:
+        """Make a session for the calling thread, with staging tables or without."""
+        return self.database.session(role, self._create_stage if staged else None)
+
+    def lock_creation(self, transaction: PostgresTransaction) -> None:
+        """Let one process at a time create tables."""
+        transaction.execute(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
+
+    def layout(self, transaction: PostgresTransaction, key: tuple[str, ...], mode: Mode) -> Layout:
+        """Create the table or check the one there is, and lay the staging tables out before it."""
+        found = read_table(transaction, self.table)
+        if found is None:
+            transaction.execute(create_table(self.table, self.schema, self.schema.primary_key, "postgresql"))
+            found = read_table(transaction, self.table)
+        if found is None:
+            raise StoreError(f"{self.table} was created and cannot be found; check the role's search_path.")
+        check_fit(self.table, found, self.schema, key)
+        columns = tuple(
+            Column(field.name, quote(field.name), f"c{index}", found.columns[field.name].cast)
+            for index, field in enumerate(self.schema.fields)
+        )
+        return Layout(
+            self.table.sql,
+            STAGE,
+            PARKED,
+            columns,
+            tuple(column for name in key for column in columns if column.name == name),
+            mode,
+            found.constraints,
+        )
+
+    def empty(self, transaction: PostgresTransaction) -> None:
+        """Remove all rows; TRUNCATE may not where foreign keys refer to the table."""
+        referred = transaction.execute(FOREIGN_KEY_REFERS, (self.table.sql,))
+        transaction.execute(f"DELETE FROM {self.table.sql}" if referred else f"TRUNCATE {self.table.sql}")
+
+    def fill(self, transaction: PostgresTransaction, part: RangePart) -> None:
+        """Bring a part's rows into the stage."""
+        transaction.copy(
+            STAGE,
+            (
+                block
+                for piece in part.slices
+                for block in piece.batch.copy_binary(part.lane, part.lanes, record_base=piece.record_base)
+            ),
+        )
+
+    def merge(self, layout: Layout) -> Merge[PostgresTransaction]:
+        """Return the statements for a layout."""
+        return PostgresMerge(layout)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def abort(self) -> None:
+        """Cancel what runs."""
+        self.database.abort()
+
+    def _create_stage(self, transaction: PostgresTransaction) -> None:
+        columns = ", ".join(f"c{index} {base_type(field)}" for index, field in enumerate(self.schema.fields))
+        for table in ("feedmill_stage", "feedmill_parked"):
+            transaction.execute(f"CREATE TEMPORARY TABLE {table} (r bigint, {columns}) ON COMMIT DELETE ROWS")
+
+
+class PostgresMerge:
+    """The statements of one layout.
+
+    Thread safety
+    -------------
+    immutable
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def run(self, transaction: PostgresTransaction, between: tuple[int, int] | None) -> Tally:
+        """Merge staged rows under pinned plans; see `merge.Merge`."""
+        transaction.execute(f"{PIN_PLANS}; SET CONSTRAINTS ALL IMMEDIATE")
+        where = f" WHERE r BETWEEN {between[0]} AND {between[1]}" if between else ""
+        statement = self.statement(where)
+        [(staged, winners, inserted, updated)] = transaction.execute(statement)
+        transaction.execute(FREE_PLANS)
+        others = count(staged) - count(winners)
+        unchanged = count(winners) - count(inserted) - count(updated)
+        return Tally(count(inserted), count(updated), unchanged, others)
+
+    def statement(self, where: str) -> str:
+        """Write the one statement: pick winners, drop what changes nothing, write the rest, count."""
+        layout = self.layout
+        names = ", ".join(column.sql for column in layout.columns)
+        stage = ", ".join(column.stage for column in layout.columns)
+        source, order = "s", "r"
+        parts = [f"s AS MATERIALIZED (SELECT r, {self.cast()} FROM {self.winners(where)})"]
+        if layout.key:
+            parts.append(f"d AS MATERIALIZED ({self.effective()})")
+            source, order = "d", layout.stage_key
+        parts.append(
+            f"u AS (INSERT INTO {layout.table} AS t ({names}) SELECT {stage} FROM {source} ORDER BY {order}"
+            f" {self.on_conflict()} RETURNING {'(t.xmax = 0)' if layout.mode == 'upsert' else 'true'} AS "
+            "inserted)"
+        )
+        return (
+            f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM {layout.stage}{where}), (SELECT count(*) "
+            "FROM s),"
+            " count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM u"
+        )
+
+    def cast(self) -> str:
+        """Give staged values the columns' types; lengths are left to the INSERT, which does not cut."""
+        return ", ".join(f"{column.stage}::{column.type} AS {column.stage}" for column in self.layout.columns)
+
+    def winners(self, where: str) -> str:
+        """Write the source of rows with one row a key."""
+        layout = self.layout
+        if not layout.key:
+            return f"{layout.stage}{where}"
+        key = layout.stage_key
+        best = f"ORDER BY {key}, r {layout.winner_order}"
+        return f"(SELECT DISTINCT ON ({key}) * FROM {layout.stage}{where} {best}) AS w"
+
+    def effective(self) -> str:
+        """Write the query for the rows that are new or, in mode upsert, differ from what is stored."""
+        layout = self.layout
+        condition = "t.found IS NULL"
+        stored = "".join(f", x.{column.sql} AS {column.stage}" for column in layout.others)
+        if layout.mode == "upsert" and layout.others:
+            condition += f" OR ({self.row('t')}) IS DISTINCT FROM ({self.row('s')})"
+        return (
+            f"SELECT s.* FROM s LEFT JOIN LATERAL (SELECT true AS found{stored} FROM {layout.table} AS x"
+            f" WHERE {layout.same_key('x', 's')} LIMIT 1) AS t ON true WHERE {condition}"
+        )
+
+    def row(self, table: str) -> str:
+        """List the columns outside the key by their staging names."""
+        # ROW so that one column compares like several.
+        return "ROW(" + ", ".join(f"{table}.{column.stage}" for column in self.layout.others) + ")"
+
+    def on_conflict(self) -> str:
+        """Write what happens to a key that an outsider wrote since it was looked up."""
+        layout = self.layout
+        key = ", ".join(column.sql for column in layout.key)
+        if layout.mode in {"append", "insert"}:
+            return ""
+        if layout.mode == "ignore" or not layout.others:
+            return f"ON CONFLICT ({key}) DO NOTHING"
+        assignments = ", ".join(f"{column.sql} = EXCLUDED.{column.sql}" for column in layout.others)
+        stored = ", ".join(f"t.{column.sql}" for column in layout.others)
+        offered = ", ".join(f"EXCLUDED.{column.sql}" for column in layout.others)
+        changed = f"ROW({stored}) IS DISTINCT FROM ROW({offered})"
+        return f"ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {changed}"

@@ -1,0 +1,124 @@
+"""The reject file: one line a finding, in the order it is given, whole or not there.
+
+Columns: ``record,line,byte,column,code,message,value``. With several feeds the findings follow each other
+feed by feed, and each feed's records count from 1.
+
+In CSV no cell can be a formula when a spreadsheet opens the file: where a line of a cell starts with one of
+``= + - @``, a tab or a line end (also full-width, after blanks, or after apostrophes), an apostrophe goes
+before it, after OWASP's "CSV injection". To undo it, take one apostrophe off where ``'`` leads such a start.
+JSON Lines needs none of that and keeps values as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from feedmill.errors import RejectFileError, UsageError
+from feedmill.records import MAX_VALUE_CHARACTERS
+from feedmill.stores.outfile import OutFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from feedmill.records import Reject
+
+COLUMNS: Final = ("record", "line", "byte", "column", "code", "message", "value")
+ENDINGS: Final = (".csv", ".jsonl")
+
+# Blanks of any kind (but no line end) and apostrophes, then a trigger: ASCII, full-width, or the small and
+# superscript forms that spreadsheets' normalisation turns into them.
+FORMULA: Final = re.compile(
+    r"(?:^|(?<=[\n\r\x0b\x0c\x85\u2028\u2029]))(?=[^\S\n\r]*'*[^\S\n\r]*[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−])"
+)
+MAY_NEED_QUOTES: Final = re.compile(r'[,"\r\n\x0b\x0c\x85\u2028\u2029;\t\']')
+
+
+class RejectFile:
+    """A reject file under way.
+
+    Parameters
+    ----------
+    path : str
+        Ends in ``.csv`` or ``.jsonl``; ``/dev/stdout`` and other devices are CSV.
+
+    Raises
+    ------
+    UsageError
+        The name has another ending, or the file cannot be made.
+
+    Thread safety
+    -------------
+    one thread
+    """
+
+    def __init__(self, path: str) -> None:
+        ending = PurePath(path).suffix.lower()
+        if ending not in ENDINGS and not path.startswith("/dev/"):
+            raise UsageError(
+                f"{path}: rejects are written as CSV or JSON Lines; name a file ending in .csv or .jsonl."
+            )
+        self._line = jsonl_line if ending == ".jsonl" else csv_line
+        self._file = OutFile(path, RejectFileError)
+        self.count = 0
+        if ending != ".jsonl":
+            self._file.write((",".join(COLUMNS) + "\n").encode())
+
+    def write(self, rejects: Iterable[Reject]) -> None:
+        """Add findings.
+
+        Raises
+        ------
+        RejectFileError
+            The disk is full or gone.
+        """
+        lines = [self._line(reject) for reject in rejects]
+        self.count += len(lines)
+        # Lone surrogates cannot be in a feed's text, but a caller may have made a Reject of anything.
+        self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
+
+    def finish(self) -> None:
+        """Let the file appear.
+
+        Raises
+        ------
+        RejectFileError
+            The disk is full or gone.
+        """
+        self._file.commit()
+
+    def abort(self) -> None:
+        """Leave what was at that place before."""
+        self._file.discard()
+
+
+def csv_line(reject: Reject) -> str:
+    """Write one finding as a line of CSV."""
+    position = reject.position
+    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
+    cells = ",".join(map(csv_text, texts))
+    return f"{position.record},{position.line},{position.byte},{cells}\n"
+
+
+def csv_text(value: str) -> str:
+    r"""Write a text as a cell that no spreadsheet takes for a formula.
+
+    Examples
+    --------
+    >>> csv_text("=1+1"), csv_text("12.5"), csv_text('say "-1" or 1')
+    ("'=1+1", '12.5', '"say ""-1"" or 1"')
+    """
+    safe = FORMULA.sub("'", value)
+    if MAY_NEED_QUOTES.search(safe) or safe != safe.strip():
+        return '"' + safe.replace('"', '""') + '"'
+    return safe
+
+
+def jsonl_line(reject: Reject) -> str:
+    """Write one finding as a line of JSON."""
+    position = reject.position
+    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
+    values = (position.record, position.line, position.byte, *texts)
+    return json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"

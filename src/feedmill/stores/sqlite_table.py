@@ -1,0 +1,241 @@
+"""Load an SQLite table: rows go into temporary tables, then three statements."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from feedmill.errors import StoreError, UsageError
+from feedmill.stores.ddl import TableName, ascii_lower, check_names, create_table, quote, quoted, sqlite_type
+from feedmill.stores.merge import Column, Layout, Merge, Mode, Tally
+from feedmill.stores.sqlite import SqliteDatabase, SqliteSession, SqliteTransaction
+from feedmill.stores.transaction import count, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from feedmill.schema import Schema
+    from feedmill.stores.protocol import RangePart
+    from feedmill.stores.retry import RetryPolicy
+    from feedmill.stores.url import Target
+
+STAGE = "temp.feedmill_stage"
+PARKED = "temp.feedmill_parked"
+# In table_xinfo's column "hidden": generated columns, virtual and stored; 1 is a hidden column of a virtual
+# table.
+ORDINARY = 0
+
+
+class SqliteTables:
+    """An SQLite table as `table.TableSink` sees it.
+
+    Parameters
+    ----------
+    target : Target
+    schema : Schema
+    table : TableName
+        Without a schema, or in ``main``.
+    retry : RetryPolicy, optional
+
+    Thread safety
+    -------------
+    any thread, but a session belongs to one
+    """
+
+    lanes = 1
+
+    def __init__(
+        self, target: Target, schema: Schema, table: TableName, retry: RetryPolicy | None = None
+    ) -> None:
+        check_names(table, schema.names, "sqlite")
+        if table.namespace not in {"", "main"}:
+            raise UsageError(
+                f'{table}: an SQLite file has no schemas; write "{table}" in double quotes if the dot is meant.'
+            )
+        self.database = SqliteDatabase(target.path, retry)
+        self.schema = schema
+        self.table = table
+
+    def open(self) -> None:
+        """Do nothing: each session opens the file."""
+
+    def session(self, role: str, *, staged: bool) -> SqliteSession:  # noqa: ARG002 - SQLite has no name for a session
+        """Make a session for the calling thread, with staging tables or without."""
+        return self.database.session(self._create_stage if staged else None)
+
+    def lock_creation(self, transaction: SqliteTransaction) -> None:
+        """Do nothing: BEGIN IMMEDIATE has locked the file."""
+
+    def layout(self, transaction: SqliteTransaction, key: tuple[str, ...], mode: Mode) -> Layout:
+        """Create the table or check the one there is, and lay the staging tables out before it."""
+        transaction.execute(create_table(self.table, self.schema, self.schema.primary_key, "sqlite"))
+        self._check_fit(transaction, key)
+        columns = tuple(
+            Column(field.name, quote(field.name), f"c{index}")
+            for index, field in enumerate(self.schema.fields)
+        )
+        return Layout(
+            self.table.sql,
+            STAGE,
+            PARKED,
+            columns,
+            tuple(column for name in key for column in columns if column.name == name),
+            mode,
+            self._constraint_names(),
+        )
+
+    def empty(self, transaction: SqliteTransaction) -> None:
+        """Remove all rows."""
+        transaction.execute(f"DELETE FROM {self.table.sql}")
+
+    def fill(self, transaction: SqliteTransaction, part: RangePart) -> None:
+        """Bring a part's rows into the stage."""
+        # Not needed after a commit, but a rollback brings the rows of the try before back.
+        transaction.execute(f"DELETE FROM {STAGE}")
+        transaction.execute(f"DELETE FROM {PARKED}")
+        marks = ", ".join("?" * (len(self.schema.fields) + 1))
+        rows = (
+            piece.batch.tuples(part.lane, part.lanes, record_base=piece.record_base, style="sqlite")
+            for piece in part.slices
+        )
+        transaction.insert(f"INSERT INTO {STAGE} VALUES ({marks})", chain.from_iterable(rows))
+
+    def merge(self, layout: Layout) -> Merge[SqliteTransaction]:
+        """Return the statements for a layout."""
+        return SqliteMerge(layout)
+
+    def close(self) -> None:
+        """Do nothing: each session closes the file."""
+
+    def abort(self) -> None:
+        """Interrupt what runs."""
+        self.database.abort()
+
+    def _create_stage(self, transaction: SqliteTransaction) -> None:
+        columns = ", ".join(
+            f"c{index} {sqlite_type(field)}" for index, field in enumerate(self.schema.fields)
+        )
+        for name in (STAGE, PARKED):
+            transaction.execute(
+                f"CREATE TEMPORARY TABLE {name.removeprefix('temp.')} (r INTEGER PRIMARY KEY, {columns})"
+            )
+
+    def _check_fit(self, transaction: SqliteTransaction, key: Sequence[str]) -> None:
+        """Hold the table to the schema: all columns there and ours to fill, a unique index on the key."""
+        found = {}
+        for name, required, default, place, hidden in transaction.execute(
+            'SELECT name, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)', (self.table.name,)
+        ):
+            found[ascii_lower(text(name))] = (
+                bool(required) and default is None and not place,
+                hidden == ORDINARY,
+            )
+        fields = {ascii_lower(name): name for name in self.schema.names}
+        for folded, name in fields.items():
+            if folded not in found:
+                raise StoreError(
+                    f"{self.table} has no column {name!r}: add it (ALTER TABLE {self.table.sql} ADD COLUMN "
+                    f"{quote(name)}), or "
+                    "take the field out of the schema."
+                )
+            if not found[folded][1]:
+                raise StoreError(
+                    f"{self.table}: SQLite generates {name!r} itself; take the field out of the schema."
+                )
+        if unfilled := [name for name, (needed, _) in found.items() if needed and name not in fields]:
+            raise StoreError(
+                f"{self.table}: column {unfilled[0]!r} must have a value and the schema has no such field; "
+                "give the column a "
+                "default."
+            )
+        if key and {ascii_lower(name) for name in key} not in self._keys(transaction):
+            raise StoreError(
+                f"{self.table} has no unique index on its key: CREATE UNIQUE INDEX "
+                f"{quote(self.table.name + '_key')} ON "
+                f"{self.table.sql} ({quoted(key)}), or load with --mode append."
+            )
+
+    def _keys(self, transaction: SqliteTransaction) -> list[set[str]]:
+        """List the column sets that an ON CONFLICT can name."""
+        primary = transaction.execute(
+            "SELECT name FROM pragma_table_info(?) WHERE pk > 0", (self.table.name,)
+        )
+        keys = [{ascii_lower(text(name)) for (name,) in primary}]
+        for (index,) in transaction.execute(
+            'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (self.table.name,)
+        ):
+            members = transaction.execute("SELECT name FROM pragma_index_info(?)", (index,))
+            keys.append({ascii_lower(text(name)) for (name,) in members})
+        return keys
+
+    def _constraint_names(self) -> dict[str, tuple[str, ...]]:
+        """Map what SQLite says after "constraint failed:" to columns: one, or the key's."""
+        primary_key = self.schema.primary_key
+        names: dict[str, tuple[str, ...]] = {
+            self._said((field.name,)): (field.name,) for field in self.schema.fields
+        }
+        return {**names, self._said(primary_key): primary_key} if primary_key else names
+
+    def _said(self, columns: Sequence[str]) -> str:
+        return ", ".join(f"{self.table.name}.{column}" for column in columns)
+
+
+class SqliteMerge:
+    """The statements of one layout.
+
+    Thread safety
+    -------------
+    immutable
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def run(self, transaction: SqliteTransaction, between: tuple[int, int] | None) -> Tally:
+        """Merge staged rows; see `merge.Merge`."""
+        layout = self.layout
+        where = f"WHERE r BETWEEN {between[0]} AND {between[1]}" if between else "WHERE true"
+        [(staged,)] = transaction.execute(f"SELECT count(*) FROM {layout.stage} {where}")
+        if not layout.key:
+            transaction.execute(self.insert(where))
+            written = transaction.changes()
+            return Tally(inserted=written, unchanged=count(staged) - written)
+        best = "max" if layout.mode == "upsert" else "min"
+        where += f" AND r IN (SELECT {best}(r) FROM {layout.stage} {where} GROUP BY {layout.stage_key})"
+        winners, stored = self.stored(transaction, where)
+        transaction.execute(self.insert(where))
+        written = transaction.changes()
+        inserted = winners - stored
+        if written < inserted:
+            # A trigger's RAISE(IGNORE) left rows out; only a look at the table tells which.
+            inserted = self.stored(transaction, where)[1] - stored
+        return Tally(inserted, written - inserted, winners - written, count(staged) - winners)
+
+    def stored(self, transaction: SqliteTransaction, where: str) -> tuple[int, int]:
+        """Count winners, and those whose key the table has."""
+        layout = self.layout
+        [(winners, stored)] = transaction.execute(
+            f"SELECT count(*), coalesce(sum(EXISTS (SELECT 1 FROM {layout.table} AS t"
+            f" WHERE {layout.same_key('t', 's')})), 0) FROM {layout.stage} AS s {where}"
+        )
+        return count(winners), count(stored)
+
+    def insert(self, where: str) -> str:
+        """Write the statement that writes what is new or changed."""
+        layout = self.layout
+        names = ", ".join(column.sql for column in layout.columns)
+        stage = ", ".join(column.stage for column in layout.columns)
+        source = f"SELECT {stage} FROM {layout.stage} {where} ORDER BY r"
+        return f"INSERT INTO {layout.table} AS t ({names}) {source} {self.on_conflict()}"
+
+    def on_conflict(self) -> str:
+        """Write what happens to a key the table has."""
+        layout = self.layout
+        key = ", ".join(column.sql for column in layout.key)
+        if layout.mode in {"append", "insert"}:
+            return ""
+        if layout.mode == "ignore" or not layout.others:
+            return f"ON CONFLICT ({key}) DO NOTHING"
+        assignments = ", ".join(f"{column.sql} = excluded.{column.sql}" for column in layout.others)
+        changed = " OR ".join(f"t.{column.sql} IS NOT excluded.{column.sql}" for column in layout.others)
+        return f"ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {changed}"
