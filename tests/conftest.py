@@ -1,8 +1,8 @@
 """What every test shares: how randomness is seeded and shown, and what may be skipped where.
 
 With CI=true and the shared test data present, a skipped test fails the run: what the project promises is
-tested there, or the run is red. The one exception are reasons that start with "on this interpreter": the other
-build tests those.
+tested there, or the run is red. The one exception are reasons that start with "on this interpreter":
+the other build tests those.
 """
 
 import os

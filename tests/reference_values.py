@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from feedmill.codes import Code
 from feedmill.schema import Field
@@ -134,10 +134,7 @@ def decimal(text: str, precision: int | None, scale: int | None) -> Decimal:
             raise WrongError(Code.TYPE)
     elif len(fraction) - exponent > DIGITS_AFTER_POINT or (digits and point > DIGITS_BEFORE_POINT):
         raise WrongError(Code.TYPE)
-    with localcontext(prec=max(1, len(digits))):
-        if not digits:
-            return Decimal(0)
-        return Decimal(f"{parts['sign']}{digits}e{point - len(digits)}")
+    return Decimal(text)
 
 
 def float64(text: str) -> float:
