@@ -1,4 +1,4 @@
-# Numbers: from text to an int64, to a scaled decimal, to a double; and decimals compared as the text they are.
+# Numbers: from text to an int64, to a scaled decimal, to a double; and decimals compared as they are written.
 #
 # number_scan.pxd takes a number of any written form apart. The forms that feeds are full of, up to sixteen digits with
 # as many decimals as declared, go a shorter way: one or two words of eight digits.
@@ -10,8 +10,8 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from _core.codes cimport CODE_TYPE
 from _core.number_scan cimport (
-    POWER_OF_TEN, number_compare_size, number_digit, number_fits, number_head, number_scan, number_sign, number_t,
-    digits_append, word_is_digits, word_load_digits, word_number, NUMBER_EXPONENT_LIMIT,
+    NUMERIC_DECIMALS, POWER_OF_TEN, digits_append, number_compare_size, number_digit, number_fits, number_head,
+    number_scan, number_scan_decimal, number_sign, number_t, word_is_digits, word_load_digits, word_number,
 )
 from _core.span cimport span_t
 
@@ -27,8 +27,7 @@ cdef extern from "_core/float_read.h" nogil:
 
 cdef enum:
     INT64_DIGITS = 19                 # the most an int64 has; nineteen nines still fit in a uint64
-    NUMERIC_WHOLE_DIGITS = 131072     # PostgreSQL, "Numeric types": digits before the decimal point,
-    NUMERIC_DECIMALS = 16383          # and after it
+    NUMERIC_WHOLE_DIGITS = 131072     # PostgreSQL, "Numeric types": digits before the decimal point
 
 
 cdef inline int integer_parse(span_t s, int64_t* out) noexcept nogil:
@@ -85,7 +84,7 @@ cdef inline int decimal_parse_any(span_t s, int precision, int scale, int64_t* s
     cdef number_t number
     cdef uint64_t value
     cdef Py_ssize_t count
-    if number_scan(s, &number) != 0 or not number_fits(&number, precision, scale):
+    if number_scan_decimal(s, &number) != 0 or not number_fits(&number, precision, scale):
         return CODE_TYPE
     if number.first < 0:
         scaled[0] = 0
@@ -99,11 +98,9 @@ cdef inline int decimal_parse_any(span_t s, int precision, int scale, int64_t* s
 cdef inline int numeric_check(span_t s) noexcept nogil:
     """Check the grammar, and the limits of PostgreSQL's numeric without precision."""
     cdef number_t number
-    cdef int64_t decimals
-    if number_scan(s, &number) != 0 or not -NUMBER_EXPONENT_LIMIT < number.exponent < NUMBER_EXPONENT_LIMIT:
+    if number_scan_decimal(s, &number) != 0:
         return CODE_TYPE
-    decimals = number.decimals_n - number.exponent
-    if decimals > NUMERIC_DECIMALS:
+    if number.decimals_n - number.exponent > NUMERIC_DECIMALS:
         return CODE_TYPE
     if number.first >= 0 and number.point - number.first > NUMERIC_WHOLE_DIGITS:
         return CODE_TYPE
@@ -111,13 +108,11 @@ cdef inline int numeric_check(span_t s) noexcept nogil:
 
 
 cdef inline int numeric_fits(span_t s, int precision, int scale) noexcept nogil:
-    """Check that numeric(precision, scale) holds this text without rounding."""
+    """Check the grammar, and that numeric(precision, scale) holds the value without rounding."""
     cdef number_t number
-    cdef int code = numeric_check(s)
-    if code != 0:
-        return code
-    number_scan(s, &number)
-    return 0 if number_fits(&number, precision, scale) else CODE_TYPE
+    if number_scan_decimal(s, &number) != 0 or not number_fits(&number, precision, scale):
+        return CODE_TYPE
+    return 0
 
 
 cdef inline int numeric_compare(span_t a, span_t b) noexcept nogil:

@@ -23,7 +23,8 @@ cdef extern from "_core/powers.h" nogil:
 
 
 cdef enum:
-    NUMBER_EXPONENT_LIMIT = 1073741823    # PostgreSQL reads exponents up to INT_MAX / 2; and no text is that long
+    NUMBER_EXPONENT_LIMIT = 1073741823    # INT_MAX / 2: from here on PostgreSQL reads no exponent; no text is as long
+    NUMERIC_DECIMALS = 16383          # PostgreSQL, "Numeric types": digits after the decimal point
 
 
 ctypedef struct number_t:
@@ -62,6 +63,13 @@ cdef inline int number_scan(span_t s, number_t* out) noexcept nogil:
         return CODE_TYPE
     out.point = out.whole_n + out.exponent
     number_trim(out)
+    return 0
+
+
+cdef inline int number_scan_decimal(span_t s, number_t* out) noexcept nogil:
+    """Take a number apart that is to be a decimal, so of an exponent that PostgreSQL reads."""
+    if number_scan(s, out) != 0 or not -NUMBER_EXPONENT_LIMIT < out.exponent < NUMBER_EXPONENT_LIMIT:
+        return CODE_TYPE
     return 0
 
 

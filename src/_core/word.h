@@ -81,4 +81,20 @@ static inline uint32_t word_number(uint64_t word)
     return (uint32_t)(quads * 10000 + (quads >> 32));
 }
 
+/* A hash for tables that live and die with a plan: quick and well mixed, not kept anywhere, no defence against words
+ * chosen to collide. The multiplier is 2^64 divided by the golden ratio, whose multiples spread most evenly (Knuth, "The
+ * Art of Computer Programming", volume 3, section 6.4). */
+static inline uint64_t word_hash(const unsigned char *p, size_t n)
+{
+    uint64_t hash = n;
+    while (n > 0) {
+        size_t count = n < 8 ? n : 8;
+        hash = (hash ^ word_load_part(p, count)) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+        p += count;
+        n -= count;
+    }
+    return hash;
+}
+
 #endif
