@@ -67,6 +67,19 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core $(ARGS)
 
+# On the build with the GIL, where coverage has a tracer in C. Of the kernel, gcov counts the lines, threads included.
+.PHONY: cover
+cover: .venv-gil/made-from ## Measure which lines the tests reach, of Python and of the kernel: build/cover/
+	FEEDMILL_COVERAGE=1 flock build/kernel.lock $(PYTHON_GIL) setup.py -q build --build-lib build/cover/lib
+	find build -name '*.gcda' -delete
+	PYTHONPATH=build/cover/lib $(PYTHON_GIL) -m coverage run -m pytest tests $(ARGS)
+	$(PYTHON_GIL) -m coverage combine --quiet
+	$(PYTHON_GIL) -m coverage html --quiet
+	$(PYTHON_GIL) -m coverage report
+	$(PYTHON_GIL) -m gcovr build --filter '(.*/)?src/_core' --exclude '.*\.c$$' --exclude-throw-branches \
+		--gcov-ignore-errors=source_not_found --gcov-ignore-errors=no_working_dir_found \
+		--html-details build/cover/kernel.html --txt
+
 ##—— The gates ——
 
 .PHONY: lint

@@ -14,6 +14,7 @@ FEEDMILL_REQUIRE_CORE=0
 
 import filecmp
 import os
+import re
 import sysconfig
 from pathlib import Path
 
@@ -90,6 +91,12 @@ class BuildExtension(build_ext):
         return super().copy_file(infile, outfile, **options)
 
 
+def name_parts_for_gcov(source: Path) -> None:
+    """Let gcov find src/_core: Cython names the parts as modules, without the folder they are in."""
+    text = source.read_text()
+    source.write_text(re.sub(r'^(#line \d+ ")_core/', r"\1src/_core/", text, flags=re.MULTILINE))
+
+
 def dependencies() -> list[str]:
     """List what feedmill needs at run time. psycopg's binary wheel exists for builds with the GIL only."""
     free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
@@ -98,21 +105,24 @@ def dependencies() -> list[str]:
 
 
 if __name__ == "__main__":
-    build = f"build/{build_name()}"
-    Path(build).mkdir(parents=True, exist_ok=True)
+    build = Path("build", build_name())
+    build.mkdir(parents=True, exist_ok=True)
+    translated = build / "cython/src/_core.c"
     extensions = []
     if os.environ.get("FEEDMILL_REQUIRE_CORE") != "0":
         extensions = cythonize(
             [kernel()],
             include_path=["src"],
-            build_dir=f"{build}/cython",
+            build_dir=str(build / "cython"),
             compiler_directives=DIRECTIVES,
-            force=newer("setup.py", f"{build}/cython/src/_core.c"),
+            force=newer("setup.py", translated),
             emit_linenums=is_on("coverage"),
         )
+    if extensions and is_on("coverage"):
+        name_parts_for_gcov(translated)
     setup(
         cmdclass={"build_ext": BuildExtension},
         ext_modules=extensions,
         install_requires=dependencies(),
-        options={"build": {"build_base": build}, "egg_info": {"egg_base": build}},
+        options={"build": {"build_base": str(build)}, "egg_info": {"egg_base": str(build)}},
     )
