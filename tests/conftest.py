@@ -26,6 +26,8 @@ settings.register_profile("feedmill-ci", settings.get_profile("feedmill"), max_e
 IS_CI = os.environ.get("CI") == "true"
 settings.load_profile("feedmill-ci" if IS_CI else "feedmill")
 
+pytest_plugins = ["tests.postgres_server"]
+
 EXEMPT = "on this interpreter"
 
 
