@@ -1,0 +1,85 @@
+"""The kernel: bytes of a feed in, columns of good records and findings of bad ones out. `feedmill.kernel` is its door."""
+
+# How a chunk becomes a batch, all of it without the GIL and without a Python object:
+#
+#     bytes ─────────▶ index ──────────▶ rows ──────────────────────────────────▶ batch
+#     a chunk of       where separators  one after the other, field by field:     Arrow columns of the good records,
+#     whole records    and rows end      missing, transforms, type, constraints   findings of the bad ones
+#     (a buffer)       scan.h            rows.pxd → values.pxd → checks.pxd        columns.pxd, rejects.pxd
+#
+#                      Plan.last_record_end runs the first step only, to cut a feed into chunks.
+#
+# What is where. The parts in _core/*.pxd and *.h know no Python object, take pointer and length, and return a status:
+#
+#     the frame        span.pxd      pointer and length           codes.pxd     what can be found
+#                      scan.h .pxd   the tokenizer                 scan_block.h  its vector half
+#                      plan.pxd      the compiled schema           reader.pxd    the state of one call
+#                      rows.pxd      the loop                      values.pxd    one cell
+#                      checks.pxd    constraints                   rejects.pxd   findings
+#                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
+#     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd
+#     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd
+#
+# and the files included below, which do know objects, are the façade:
+#
+#     callouts.pxi     what only Python can do for the kernel: patterns, letter case beyond ASCII
+#     compile.pxi      Field → field_t                             plan.pxi      class Plan
+#     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
+#
+# Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to is that call's
+# alone. The one thing shared is a plan's list of memory to be used again, which has a lock. Nothing in this module is written
+# to after import.
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+import os
+import re
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
+
+from feedmill.errors import SchemaError
+
+from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
+from _core.columns cimport (
+    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP, COL_UTF8,
+    batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
+)
+from _core.number cimport float_parse, numeric_check
+from _core.plan cimport (
+    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, FORMAT_UUID, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME,
+    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE,
+    LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM,
+    TRANSFORM_UPPER, field_t, limit_is_exclusive, limit_is_lower, limit_t, plan_free, plan_t, storage_of,
+)
+from _core.reader cimport (
+    READER_CALL_FAILED, READER_NO_MEMORY, reader_t, scratch_bytes, scratch_free, scratch_t,
+)
+from _core.rows cimport rows_damaged, rows_read
+from _core.scan cimport scan_best, scan_dialect_t, scan_last_end
+from _core.share cimport share_drop
+from _core.span cimport span_of, span_t
+from _core.temporal cimport date_parse, datetime_parse, temporal_compile, temporal_t, time_parse
+from _core.view cimport rows_has, rows_t
+from _core.wordset cimport wordset_build, wordset_t
+
+cdef class Plan
+cdef class Batch
+
+# The instruction set that tests force; empty: the best there is. Read once, because plans of one process should agree.
+SIMD = os.environ.get("FEEDMILL_SIMD", "")
+
+include "_core/callouts.pxi"
+include "_core/compile.pxi"
+include "_core/plan.pxi"
+include "_core/encode_bytes.pxi"
+include "_core/encode_objects.pxi"
+include "_core/encode_capsules.pxi"
+include "_core/batch.pxi"

@@ -1,0 +1,366 @@
+# Batch: what the kernel made of one chunk. First what tells of its records, then the encoders of its rows, which are
+# thin: encode_*.pxi do the work.
+
+@cython.final
+@cython.no_gc
+cdef class Batch:
+    """What the kernel made of a chunk: columns of the good records, findings of the bad ones.
+
+    Made by `Plan.parse` only.
+
+    Attributes
+    ----------
+    plan : Plan
+        What the records were held to.
+    rows : int
+        Good records.
+    records : int
+        All records.
+    lines : int
+        Row-end bytes in the chunk, those inside quotes included.
+    failures : int
+        Bad records: ``records - rows``.
+    nbytes : int
+        Bytes of memory held.
+
+    Thread safety
+    -------------
+    immutable
+
+    Notes
+    -----
+    Its memory goes back to the plan when nothing refers to it any more, and serves the next batch.
+    """
+
+    # No garbage collection is needed: a plan never refers to a batch. And none may run, because the plan, which takes the
+    # memory back, has to be there still in __dealloc__.
+    cdef batch_t* batch
+    cdef readonly Plan plan
+
+    def __init__(self):
+        raise TypeError("batches are made by Plan.parse")
+
+    def __dealloc__(self):
+        if self.batch != NULL and share_drop(self.batch):
+            self.plan.recycle(self.batch)
+
+    def __repr__(self):
+        return f"<Batch: {self.rows} rows, {self.failures} failures>"
+
+    @property
+    def rows(self):
+        return self.batch.rows
+
+    @property
+    def records(self):
+        return self.batch.records
+
+    @property
+    def lines(self):
+        return self.batch.lines
+
+    @property
+    def failures(self):
+        return self.batch.records - self.batch.rows
+
+    @property
+    def nbytes(self):
+        return batch_bytes(self.batch)
+
+    def rejects(self):
+        """List the findings, in input order, places counted from 0 within the chunk.
+
+        Returns
+        -------
+        list of (code, field, record, line, byte, length, value)
+            `field` is the index in the schema, -1 for findings on a whole record or on a cell without a column.
+            `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after unquoting, or the
+            record as it stands.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef const reject_t* r
+        cdef Py_ssize_t i
+        cdef const char* text = <const char*> self.batch.reject_text
+        cdef list found = []
+        for i in range(self.batch.nrejects):
+            r = &self.batch.rejects[i]
+            value = text[r.text_offset:r.text_offset + r.text_length] if r.text_length else b""
+            found.append((r.code, r.field, r.record, r.line, r.byte, r.length, value))
+        return found
+
+    def reject_counts(self):
+        """Count the findings.
+
+        Returns
+        -------
+        dict of (code, field) to int
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef Py_ssize_t i
+        cdef int width = self.batch.ncols + 1
+        cdef int64_t* counts = <int64_t*> calloc(<size_t> (CODE_COUNT * width), sizeof(int64_t))
+        if counts == NULL:
+            raise MemoryError
+        try:
+            with nogil:
+                for i in range(self.batch.nrejects):
+                    counts[self.batch.rejects[i].code * width + self.batch.rejects[i].field + 1] += 1
+            return {
+                (i // width, i % width - 1): counts[i] for i in range(CODE_COUNT * width) if counts[i]
+            }
+        finally:
+            free(counts)
+
+    def lane_rows(self, lane, lanes):
+        """Count the rows of one lane: those whose key hash modulo `lanes` is `lane`.
+
+        Raises
+        ------
+        ValueError
+            The lane does not exist.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef rows_t rows
+        cdef Py_ssize_t row, count = 0
+        choose_rows(&rows, self.batch, lane, lanes)
+        with nogil:
+            for row in range(rows.count):
+                count += rows_has(&rows, row)
+        return count
+
+    # The encoders
+
+    def copy_binary(self, lane=0, lanes=1, *, fields=None, record_base=None, pg_types=None):
+        """Encode rows as PostgreSQL COPY BINARY tuples.
+
+        Parameters
+        ----------
+        lane, lanes : int, default 0 of 1
+            Which rows: those whose key hash modulo `lanes` is `lane`.
+        fields : sequence of int, optional
+            Indices in the schema of the fields to write, in that order. All of them by default.
+        record_base : int, optional
+            Records of the feed before this chunk. When given, each tuple starts with the row's record number,
+            from 1 on, as an int8.
+        pg_types : sequence of str or None, optional
+            PostgreSQL's name of the type of each column written to, such as "int4". None, or no `pg_types`,
+            is the field's default: text, uuid (strings of that format), int8, numeric, float8, bool, date,
+            time, timestamptz.
+
+        Returns
+        -------
+        list of bytes
+            Whole tuples in blocks of at most 128 KiB, unless one tuple is longer. Neither header nor trailer.
+
+        Raises
+        ------
+        ValueError
+            A field cannot be sent as the type asked for, or the lane does not exist.
+        IndexError
+            A field does not exist.
+        OverflowError
+            A value does not fit int2, int4 or float4. Nothing is rounded but float4, to the nearest.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released. The blocks are filled in place, in one pass after one that bounds their size.
+
+        Source
+        ------
+        PostgreSQL, "COPY, binary format".
+        """
+        cdef rows_t rows
+        choose_rows(&rows, self.batch, lane, lanes)
+        names = self.plan.names
+        choice = copy_choice(self.batch, names, fields, pg_types)
+        return encode_copy(self.batch, names, rows, choice, record_base)
+
+    def csv(self, lane=0, lanes=1, *, str delimiter=",", str quote='"', str line_end="\n"):
+        """Encode rows as delimited text, without a header line.
+
+        Parameters
+        ----------
+        lane, lanes : int, default 0 of 1
+            Which rows: those whose key hash modulo `lanes` is `lane`.
+        delimiter, quote : str
+            One ASCII character each, none that numbers, dates or booleans are written with.
+        line_end : str
+            Line feed, or carriage return and line feed.
+
+        Returns
+        -------
+        bytes
+            UTF-8. A missing value is an empty cell, an empty string is `""`; read back with the same schema
+            and the dialect `null=""`, every value is the same. Floats have the fewest digits that read back
+            as the same float; booleans are true and false, dates and times ISO 8601, instants in UTC.
+
+        Raises
+        ------
+        ValueError
+            A character cannot separate or quote cells, or the lane does not exist.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released.
+
+        Source
+        ------
+        RFC 4180 §2.
+        """
+        cdef rows_t rows
+        choose_rows(&rows, self.batch, lane, lanes)
+        return encode_csv(self.batch, rows, delimiter, quote, line_end)
+
+    def jsonl(self, lane=0, lanes=1):
+        """Encode rows as JSON Lines.
+
+        Parameters
+        ----------
+        lane, lanes : int, default 0 of 1
+            Which rows: those whose key hash modulo `lanes` is `lane`.
+
+        Returns
+        -------
+        bytes
+            UTF-8, one object a line with all fields in the schema's order. A missing value is null; a decimal
+            is a number with the digits it came with; dates and times are ISO 8601 strings; NaN and the
+            infinities, for which JSON has no number, are "NaN", "INF" and "-INF".
+
+        Raises
+        ------
+        ValueError
+            The lane does not exist.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released.
+
+        Source
+        ------
+        RFC 8259; https://jsonlines.org
+        """
+        cdef rows_t rows
+        choose_rows(&rows, self.batch, lane, lanes)
+        return encode_jsonl(self.batch, self.plan.names, rows)
+
+    def tuples(self, lane=0, lanes=1, *, record_base=None, str style="python"):
+        """Make a tuple of each row.
+
+        Parameters
+        ----------
+        lane, lanes : int, default 0 of 1
+            Which rows: those whose key hash modulo `lanes` is `lane`.
+        record_base : int, optional
+            Records of the feed before this chunk. When given, each tuple starts with the row's record number,
+            from 1 on.
+        style : {"python", "sqlite"}
+            "python": str, int, Decimal, float, bool, date, time, and datetime in UTC. "sqlite": what the
+            sqlite3 module stores as it is: decimals, dates and times as text, booleans as 0 and 1 (SQLite
+            itself stores NaN as NULL).
+
+        Returns
+        -------
+        list of tuple
+            None where a value is missing.
+
+        Raises
+        ------
+        ValueError
+            The style or the lane does not exist.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef rows_t rows
+        choose_rows(&rows, self.batch, lane, lanes)
+        return encode_tuples(self.batch, rows, record_base, style)
+
+    def dicts(self):
+        """Make a dict of each row, field name to value, the values as in the "python" style of `tuples`.
+
+        Returns
+        -------
+        list of dict
+            None where a value is missing.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        return encode_dicts(self.batch, self.plan.names)
+
+    def __arrow_c_schema__(self):
+        """Describe the batch to an Arrow consumer: a struct with the schema's fields.
+
+        Returns
+        -------
+        PyCapsule
+            An "arrow_schema".
+
+        Raises
+        ------
+        ValueError
+            A field's name holds a NUL character.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        return encode_arrow(self.batch, self.plan.names, None, False)[0]
+
+    def __arrow_c_array__(self, requested_schema=None):
+        """Hand the batch's columns to an Arrow consumer.
+
+        Parameters
+        ----------
+        requested_schema : PyCapsule, optional
+            An "arrow_schema". decimal64 is honoured, anything else is left for the consumer to cast.
+
+        Returns
+        -------
+        tuple of PyCapsule
+            An "arrow_schema" and an "arrow_array", of utf8, int64, decimal128, double, bool, date32,
+            time64[us] and timestamp[us, UTC].
+
+        Raises
+        ------
+        ValueError
+            `requested_schema` has another number of fields, or a field's name holds a NUL character.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The array shows the batch's own memory, which lives until the last consumer releases it. Only decimals
+        of up to 18 digits are copied, from 64 to 128 bits; decimals without a precision, or with more digits,
+        are utf8.
+
+        Source
+        ------
+        https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+        """
+        return encode_arrow(self.batch, self.plan.names, requested_schema, True)

@@ -1,0 +1,262 @@
+# From a Field to a field_t: numbers and spans that the row loop needs no object for.
+#
+# Everything is built in place in a zeroed field_t that its plan already owns, so an exception halfway leaks nothing.
+# Limits are worked out exactly, with fractions; see plan.pxd for what they become.
+
+cdef dict KINDS = {
+    "string": KIND_STRING, "integer": KIND_INTEGER, "boolean": KIND_BOOLEAN, "date": KIND_DATE, "time": KIND_TIME,
+    "datetime": KIND_DATETIME,
+}
+cdef dict FORMATS = {
+    "default": FORMAT_NONE, "email": FORMAT_EMAIL, "uri": FORMAT_URI, "uuid": FORMAT_UUID, "gtin": FORMAT_GTIN,
+}
+cdef dict TRANSFORMS = {
+    "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER, "upper": TRANSFORM_UPPER,
+}
+cdef object FAR_LENGTH = 1 << 40    # characters: longer than any cell
+cdef tuple LIMITS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
+
+cdef enum:
+    SCALED_PRECISION = 18     # digits an int64 always holds
+    FAR_EXPONENT = 60         # beyond 10^60, and below 10^-60, no limit of an int64 depends on the digits
+
+
+cdef int compile_field(field_t* op, schema, field) except -1:
+    """Compile a field's own declaration; where its column stands is the plan's business."""
+    op.kind = compile_kind(field)
+    op.is_required = field.constraints.required
+    if field.precision is not None:
+        op.precision, op.scale = field.precision, field.scale or 0
+    if op.kind == KIND_STRING:
+        op.format = FORMATS[field.format]
+    elif op.kind == KIND_BOOLEAN:
+        op.booleans = compile_words(field.true_values + field.false_values)
+        op.ntrue = len(field.true_values)
+    elif op.kind in (KIND_DATE, KIND_TIME, KIND_DATETIME):
+        compile_time(op, field)
+    compile_missing(op, schema.missing_values_of(field))
+    compile_transforms(op, field.transforms)
+    compile_lengths(op, field.constraints)
+    compile_limits(op, field)
+    compile_enum(op, field)
+    op.has_pattern = field.constraints.pattern is not None
+    op.has_checks = (
+        op.min_length > 0 or op.max_length >= 0 or op.has_limits or op.has_pattern or op.has_enum
+    )
+    return 0
+
+
+cdef int compile_kind(field) except -1:
+    if field.type != "number":
+        return KINDS[field.type]
+    if field.storage == "float64":
+        return KIND_FLOAT
+    if field.precision is not None and field.precision <= SCALED_PRECISION:
+        return KIND_DECIMAL
+    return KIND_NUMERIC
+
+
+cdef int compile_time(field_t* op, field) except -1:
+    cdef bytes pattern = field.format.encode()
+    cdef temporal_t* compiled
+    if field.format == "default":
+        return 0
+    compiled = <temporal_t*> calloc(1, sizeof(temporal_t))
+    if compiled == NULL:
+        raise MemoryError
+    op.pattern_of_time = compiled
+    if temporal_compile(<const char*> pattern, len(pattern), compiled):
+        raise SchemaError(f"field {field.name!r}: the format {field.format!r} is too long or not understood")
+    return 0
+
+
+cdef int compile_span(span_t* span, bytes text) except -1:
+    """Make a span with memory of its own."""
+    cdef unsigned char* p = <unsigned char*> malloc(<size_t> max(len(text), 1))
+    if p == NULL:
+        raise MemoryError
+    memcpy(p, <const char*> text, <size_t> len(text))
+    span.p = p
+    span.n = len(text)
+    return 0
+
+
+cdef wordset_t* compile_words(texts) except NULL:
+    cdef list encoded = [text.encode() for text in texts]
+    cdef span_t* spans = <span_t*> calloc(<size_t> max(len(encoded), 1), sizeof(span_t))
+    cdef wordset_t* words = NULL
+    cdef Py_ssize_t i
+    cdef bytes word
+    if spans != NULL:
+        for i, word in enumerate(encoded):
+            spans[i] = span_of(<const unsigned char*> <const char*> word, len(word))
+        words = wordset_build(spans, len(encoded))
+        free(spans)
+    if words == NULL:
+        raise MemoryError
+    return words
+
+
+cdef int compile_missing(field_t* op, tuple texts) except -1:
+    if not texts:
+        op.missing = MISSING_NOTHING
+    elif texts == ("",):
+        op.missing = MISSING_EMPTY
+    else:
+        op.missing = MISSING_WORDS
+        op.missing_words = compile_words(texts)
+    return 0
+
+
+cdef int compile_transforms(field_t* op, tuple names) except -1:
+    cdef unsigned char* kinds
+    cdef int i
+    if not names:
+        return 0
+    kinds = <unsigned char*> malloc(<size_t> len(names))
+    if kinds == NULL:
+        raise MemoryError
+    op.transforms = kinds
+    for i, name in enumerate(names):
+        kinds[i] = TRANSFORMS[name]
+    op.ntransforms = len(names)
+    op.only_trims = names == ("trim",)
+    return 0
+
+
+cdef int compile_lengths(field_t* op, constraints) except -1:
+    op.min_length = op.max_length = -1
+    if constraints.min_length is not None:
+        op.min_length = min(constraints.min_length, FAR_LENGTH)
+    if constraints.max_length is not None:
+        op.max_length = min(constraints.max_length, FAR_LENGTH)
+    return 0
+
+
+# Limits and enumerations
+
+cdef int compile_limits(field_t* op, field) except -1:
+    cdef int i
+    op.low, op.high = INT64_MIN, INT64_MAX
+    for i in range(LIMIT_COUNT):
+        text = getattr(field.constraints, LIMITS[i])
+        if text is None:
+            continue
+        compile_limit(&op.limits[i], i, op, field, text)
+        op.has_limits = op.has_limits or op.limits[i].state != LIMIT_NONE
+        if op.limits[i].state == LIMIT_NEVER:
+            op.low, op.high = INT64_MAX, INT64_MIN
+        elif op.limits[i].state == LIMIT_VALUE and is_whole(op.kind):
+            if limit_is_lower(i):
+                op.low = max(op.low, op.limits[i].whole)
+            else:
+                op.high = min(op.high, op.limits[i].whole)
+    return 0
+
+
+cdef bint is_whole(int kind) noexcept:
+    return kind not in (KIND_STRING, KIND_FLOAT, KIND_NUMERIC)
+
+
+cdef int compile_limit(limit_t* limit, int index, const field_t* op, field, str text) except -1:
+    cdef bint is_lower = limit_is_lower(index)
+    if not is_whole(op.kind):
+        limit.state = LIMIT_VALUE
+        return compile_constant(limit, op, field, text)
+    exact = exact_whole(op, field, text)
+    if limit_is_exclusive(index):
+        bound = floor(exact) + 1 if is_lower else ceil(exact) - 1
+    else:
+        bound = ceil(exact) if is_lower else floor(exact)
+    if INT64_MIN <= bound <= INT64_MAX:
+        limit.state = LIMIT_VALUE
+        limit.whole = bound
+    elif (bound > 0) == is_lower:
+        limit.state = LIMIT_NEVER
+    return 0
+
+
+cdef int compile_enum(field_t* op, field) except -1:
+    cdef int i
+    texts = field.constraints.enum
+    if texts is None:
+        return 0
+    op.has_enum = True
+    if op.kind == KIND_STRING:
+        op.words = compile_words(texts)
+        return 0
+    if is_whole(op.kind):
+        exact = {exact_whole(op, field, text) for text in texts}
+        # What the type cannot hold no value can equal.
+        values = sorted(each for each in exact if each.denominator == 1 and INT64_MIN <= each <= INT64_MAX)
+    else:
+        values = list(texts)
+    op.members = <limit_t*> calloc(<size_t> max(len(values), 1), sizeof(limit_t))
+    if op.members == NULL:
+        raise MemoryError
+    op.nmembers = len(values)
+    for i, value in enumerate(values):
+        if is_whole(op.kind):
+            op.members[i].whole = int(value)
+        else:
+            compile_constant(&op.members[i], op, field, value)
+    return 0
+
+
+cdef int compile_constant(limit_t* constant, const field_t* op, field, str text) except -1:
+    """Compile a constant that is compared as a double, or as a decimal's text."""
+    cdef int code
+    compile_span(&constant.text, text.encode())
+    if op.kind == KIND_FLOAT:
+        code = float_parse(constant.text, &constant.real)
+    else:
+        code = numeric_check(constant.text)
+    if code:
+        raise constant_error(field, text)
+    return 0
+
+
+cdef object exact_whole(const field_t* op, field, str text):
+    """Read a constant of the schema as a fraction of what is stored: no precision binds it."""
+    if op.kind == KIND_BOOLEAN:
+        return Fraction(text in field.true_values)
+    if op.kind in (KIND_INTEGER, KIND_DECIMAL):
+        return exact_scaled(Decimal(text), op.scale)
+    encoded = text.encode()
+    return Fraction(moment_of(op, field, text, span_of(<const unsigned char*> <const char*> encoded, len(encoded))))
+
+
+cdef object exact_scaled(value, int scale):
+    # 1e999999999 has too many digits to write out, and none of them matters.
+    if value and value.adjusted() > FAR_EXPONENT:
+        return Fraction(-1 if value < 0 else 1) * 10 ** FAR_EXPONENT
+    if value and value.adjusted() < -FAR_EXPONENT:
+        return Fraction(-1 if value < 0 else 1, 10 ** FAR_EXPONENT)
+    return Fraction(value) * 10 ** scale
+
+
+cdef int64_t moment_of(const field_t* op, field, str text, span_t span) except? -1:
+    """Read a date or time of the schema: in the field's own format, or in ISO's."""
+    cdef const temporal_t* formats[2]
+    cdef int32_t days
+    cdef int64_t moment = 0
+    cdef int i, code
+    formats[0], formats[1] = op.pattern_of_time, NULL
+    for i in range(2):
+        if op.kind == KIND_DATE:
+            code = date_parse(span, formats[i], &days)
+            moment = days
+        elif op.kind == KIND_TIME:
+            code = time_parse(span, formats[i], &moment)
+        else:
+            code = datetime_parse(span, formats[i], &moment)
+        if not code:
+            return moment
+    raise constant_error(field, text)
+
+
+cdef object constant_error(field, str text):
+    return SchemaError(
+        f"field {field.name!r}: constraint value {text!r} does not read as a {field.type}; "
+        "write it as the feed would, or as ISO 8601 has it"
+    )

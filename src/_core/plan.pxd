@@ -1,0 +1,179 @@
+# A plan is a schema and a dialect compiled for the row loop: an array of field operations, nothing but numbers and spans.
+#
+# It is made once, by the façade (plan.pxi), never changed, and shared by all threads. Everything it points to is owned by
+# the plan_t and freed with it. Operations stand in the order of the file's columns, which is the order of the findings
+# of a record; operations of fields the file has no column for come last.
+#
+# Limits are compiled to what the value is compared with: for all that is stored as an int64 (integers, scaled decimals,
+# dates, times) every limit becomes an inclusive one, rounded inwards, so `> 0.5` on an integer is `>= 1`.
+#
+# If you add a constraint: a member of field_t, plan.pxi, values.pxd, and the checks' order is that of codes.pxd.
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free
+
+from _core.codes cimport (
+    CODE_EXCLUSIVE_MAXIMUM, CODE_EXCLUSIVE_MINIMUM, CODE_MAXIMUM, CODE_MINIMUM,
+)
+from _core.columns cimport (
+    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP, COL_UTF8,
+)
+from _core.scan cimport scan_dialect_t
+from _core.span cimport span_t
+from _core.temporal cimport temporal_t
+from _core.wordset cimport wordset_free, wordset_t
+
+cdef enum:
+    KIND_STRING
+    KIND_INTEGER
+    KIND_DECIMAL     # scaled int64
+    KIND_NUMERIC     # decimal as text
+    KIND_FLOAT
+    KIND_BOOLEAN
+    KIND_DATE
+    KIND_TIME
+    KIND_DATETIME
+
+cdef enum:
+    FORMAT_NONE
+    FORMAT_EMAIL
+    FORMAT_URI
+    FORMAT_UUID
+    FORMAT_GTIN
+
+cdef enum:
+    TRANSFORM_TRIM
+    TRANSFORM_COLLAPSE
+    TRANSFORM_LOWER
+    TRANSFORM_UPPER
+
+cdef enum:
+    LIMIT_NONE
+    LIMIT_VALUE
+    LIMIT_NEVER      # beyond what the type holds: no value satisfies it
+    LIMIT_COUNT = 4  # minimum, maximum, exclusive minimum, exclusive maximum
+
+cdef enum:
+    MISSING_NOTHING  # an empty cell is an empty string
+    MISSING_EMPTY    # only the empty text: the usual case, one comparison
+    MISSING_WORDS
+
+ctypedef struct limit_t:
+    int state        # LIMIT_*
+    int64_t whole    # inclusive, for what is stored as an int64
+    double real
+    span_t text      # for decimals kept as text
+
+ctypedef struct field_t:
+    int kind
+    int column            # of the file, from 0; -1: the file has none, all values are missing
+    int field             # of the schema
+    bint is_required
+    int missing
+    wordset_t* missing_words
+    const unsigned char* transforms
+    int ntransforms
+    bint only_trims       # the one transform is trim, as is most usual
+    int format            # FORMAT_*, strings only
+    int precision         # 0 = not declared
+    int scale
+    const temporal_t* pattern_of_time   # NULL: ISO
+    wordset_t* booleans   # the texts that are true, then those that are false
+    int ntrue
+    bint has_checks       # any of what follows
+    int64_t min_length    # characters; -1 = no limit
+    int64_t max_length
+    bint has_limits
+    limit_t limits[LIMIT_COUNT]
+    int64_t low           # the narrowest of the limits, for a first look
+    int64_t high
+    bint has_pattern      # matched by a call-out
+    bint has_enum
+    wordset_t* words      # enum of strings
+    limit_t* members      # enum of anything else
+    int nmembers
+
+# What only Python can do: it takes the GIL, never raises, and keeps the exception in its context.
+# match: 1 = the whole text matches the field's pattern, 0 = it does not, -1 = an exception.
+# change_case: bytes written to `out`, which has room for three times the text; -1 = an exception.
+ctypedef int (*match_t)(void* context, int field, span_t text) noexcept nogil
+ctypedef Py_ssize_t (*change_case_t)(void* context, int transform, span_t text, unsigned char* out) noexcept nogil
+
+ctypedef struct plan_t:
+    scan_dialect_t dialect
+    bint keep_bad_quotes
+    bint has_null         # an unquoted cell with this text is missing
+    span_t null
+    Py_ssize_t max_record_bytes
+    int ncolumns          # of the file
+    int nfields
+    int nbound            # operations that have a column
+    field_t* fields
+    int nkeys             # lane key
+    const int* keys       # fields of the schema
+    match_t match
+    change_case_t change_case
+
+
+cdef inline int storage_of(int kind) noexcept nogil:
+    """Give the storage of a kind's column."""
+    if kind == KIND_STRING:
+        return COL_UTF8
+    elif kind == KIND_INTEGER:
+        return COL_INT64
+    elif kind == KIND_DECIMAL:
+        return COL_DECIMAL64
+    elif kind == KIND_NUMERIC:
+        return COL_NUMERIC
+    elif kind == KIND_FLOAT:
+        return COL_FLOAT64
+    elif kind == KIND_BOOLEAN:
+        return COL_BOOL
+    elif kind == KIND_DATE:
+        return COL_DATE32
+    elif kind == KIND_TIME:
+        return COL_TIME64
+    return COL_TIMESTAMP
+
+
+cdef inline int limit_code(int index) noexcept nogil:
+    """Give the code of a limit that was passed."""
+    if index == 0:
+        return CODE_MINIMUM
+    elif index == 1:
+        return CODE_MAXIMUM
+    elif index == 2:
+        return CODE_EXCLUSIVE_MINIMUM
+    return CODE_EXCLUSIVE_MAXIMUM
+
+
+cdef inline bint limit_is_lower(int index) noexcept nogil:
+    return index & 1 == 0
+
+
+cdef inline bint limit_is_exclusive(int index) noexcept nogil:
+    return index >= 2
+
+
+cdef inline void field_free(field_t* field) noexcept nogil:
+    cdef int i
+    wordset_free(field.missing_words)
+    wordset_free(field.booleans)
+    wordset_free(field.words)
+    free(<void*> field.transforms)
+    free(<void*> field.pattern_of_time)
+    for i in range(LIMIT_COUNT):
+        free(<void*> field.limits[i].text.p)
+    for i in range(field.nmembers):
+        free(<void*> field.members[i].text.p)
+    free(field.members)
+
+
+cdef inline void plan_free(plan_t* plan) noexcept nogil:
+    """Free what a plan points to; what was never set is NULL."""
+    cdef int i
+    for i in range(plan.nfields):
+        field_free(&plan.fields[i])
+    free(plan.fields)
+    free(<void*> plan.keys)
+    free(<void*> plan.null.p)

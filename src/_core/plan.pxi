@@ -1,0 +1,375 @@
+# Plan: a schema and a dialect, compiled; and the calls that run it.
+
+cdef enum:
+    MAX_CHUNK = 1 << 30                # bytes: offsets are 32 bits, and a changed case can take three times the room
+    MAX_SPARES = 8                     # batches, and scratch memories, kept for the next call; more is a burst
+    MAX_SPARE_BYTES = 32 * 1024 * 1024  # of one batch: larger ones are rare, and given back
+
+cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}
+
+
+@cython.final
+cdef class Plan:
+    """A schema and a dialect compiled for the kernel.
+
+    Parameters
+    ----------
+    schema : Schema
+        What the records are held to.
+    dialect : Dialect
+        How the feed is written.
+    columns : sequence of str, optional
+        The names of the feed's columns. Fields are bound to them by name; columns that no field has are
+        ignored, and fields that no column has are missing in every record. By default the feed has the schema's
+        fields, in its order.
+    lane_key : sequence of str, default ()
+        Names of the fields whose values choose a record's lane.
+    simd : {"scalar", "sse2", "avx2"}, optional
+        The instruction set, for tests. By default the best there is, or the environment's FEEDMILL_SIMD.
+
+    Attributes
+    ----------
+    schema, dialect
+        As given.
+    names : tuple of str
+        The schema's fields.
+    columns : tuple of str
+        The feed's columns.
+    lane_key : tuple of str
+    simd : str
+        The instruction set in use.
+
+    Raises
+    ------
+    SchemaError
+        A constraint's value does not read as its field's type, the lane key names no field, or a required field has
+        no column.
+
+    Thread safety
+    -------------
+    immutable
+    """
+
+    cdef plan_t plan
+    cdef readonly object schema
+    cdef readonly object dialect
+    cdef readonly tuple names
+    cdef readonly tuple columns
+    cdef readonly tuple lane_key
+    cdef tuple patterns                # of each field: a compiled pattern, or None
+    # Guarded by `spares_lock`: memory of finished calls, for the next ones. Fresh pages cost more than parsing into them.
+    cdef cython.pymutex spares_lock
+    cdef batch_t* spare_batches
+    cdef int nspare_batches
+    cdef scratch_t* spare_scratches
+    cdef int nspare_scratches
+
+    def __cinit__(self, schema, dialect, columns=None, lane_key=(), *, simd=None):
+        cdef int i
+        self.schema, self.dialect = schema, dialect
+        self.names = schema.names
+        self.columns = self.names if columns is None else tuple(columns)
+        self.lane_key = tuple(lane_key)
+        self.patterns = tuple(
+            None if field.constraints.pattern is None else re.compile(field.constraints.pattern)
+            for field in schema.fields
+        )
+        self.plan.match = match_pattern
+        self.plan.change_case = change_case
+        self.set_dialect(SIMD if simd is None else simd)
+        self.plan.fields = <field_t*> calloc(<size_t> len(self.names), sizeof(field_t))
+        if self.plan.fields == NULL:
+            raise MemoryError
+        self.plan.nfields = len(self.names)
+        self.set_fields()
+        self.set_lane_key()
+
+    def __dealloc__(self):
+        cdef batch_t* batch
+        cdef scratch_t* scratch
+        plan_free(&self.plan)
+        while self.spare_batches != NULL:
+            batch = self.spare_batches
+            self.spare_batches = batch.next
+            batch_free(batch)
+        while self.spare_scratches != NULL:
+            scratch = self.spare_scratches
+            self.spare_scratches = scratch.next
+            scratch_free(scratch)
+
+    def __repr__(self):
+        return f"<Plan: {len(self.names)} fields, {len(self.columns)} columns, {self.simd}>"
+
+    @property
+    def simd(self):
+        return ("scalar", "sse2", "avx2")[self.plan.dialect.isa]
+
+    def parse(self, data, size=None, *, str damage=""):
+        """Read a chunk of whole records, without the header.
+
+        Parameters
+        ----------
+        data : buffer
+            Contiguous bytes. They are only read, and may change or go away once the call has returned.
+        size : int, optional
+            How many bytes of `data` count; all by default. At most 1 GiB.
+        damage : {"", "record_too_long", "unclosed_quote"}
+            If set, the whole chunk is one record that cannot be read, and this is its finding.
+
+        Returns
+        -------
+        Batch
+
+        Raises
+        ------
+        ValueError
+            `size` is not within `data`, or above 1 GiB; an unknown damage.
+        MemoryError
+        Exception
+            What Python's regular expressions raise.
+
+        Rejects
+        -------
+        All that concern one record: the constraints' codes, type, format, check_digit, missing_cell, extra_cell,
+        unclosed_quote, bad_quote, encoding, record_too_long, nul.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released, and taken back only for patterns and for changing the case of text beyond ASCII. The batch
+        copies what it needs.
+        """
+        cdef Py_buffer view
+        cdef Batch batch = Batch.__new__(Batch)
+        cdef int code
+        if damage not in DAMAGES:
+            raise ValueError(f"damage {damage!r}: expected one of {', '.join(map(repr, DAMAGES))}")
+        code = DAMAGES[damage]
+        batch.plan = self
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            self.read(batch, span_of(<const unsigned char*> view.buf, size_within(view.len, size)), code)
+        finally:
+            PyBuffer_Release(&view)
+        return batch
+
+    def last_record_end(self, data, size):
+        """Find where the last complete record of some data ends, given that a record starts at 0.
+
+        Parameters
+        ----------
+        data : buffer
+            Contiguous bytes.
+        size : int
+            How many of them count. At most 1 GiB.
+
+        Returns
+        -------
+        int
+            The offset just past the last row end that is not inside quotes; 0 if there is none. Blank lines and
+            comments end there too.
+
+        Raises
+        ------
+        ValueError
+            `size` is not within `data`, or above 1 GiB.
+        MemoryError
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released. Costs one pass over the data, at some 10 GB/s where quotes are plain.
+        """
+        cdef Py_buffer view
+        cdef scratch_t* scratch
+        cdef Py_ssize_t end = -1
+        cdef Py_ssize_t n
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            n = size_within(view.len, size)
+            with nogil:
+                scratch = self.take_scratch()
+                if scratch != NULL:
+                    end = scan_last_end(&self.plan.dialect, <const unsigned char*> view.buf, <size_t> n, &scratch.scan)
+                    self.give_scratch(scratch)
+        finally:
+            PyBuffer_Release(&view)
+        if end < 0:
+            raise MemoryError
+        return end
+
+    cdef int read(self, Batch batch, span_t data, int damage) except -1:
+        """Run the kernel on a chunk."""
+        cdef call_t call
+        cdef reader_t reader
+        cdef int status = READER_NO_MEMORY
+        call.plan = <PyObject*> self
+        call.error = NULL
+        memset(&reader, 0, sizeof(reader))
+        reader.plan = &self.plan
+        reader.context = &call
+        reader.p, reader.n = data.p, data.n
+        with nogil:
+            reader.batch = batch.batch = self.take_batch()
+            reader.scratch = self.take_scratch()
+            if reader.batch != NULL and reader.scratch != NULL:
+                status = rows_damaged(&reader, damage) if damage else rows_read(&reader)
+            if reader.scratch != NULL:
+                self.give_scratch(reader.scratch)
+        if status == READER_CALL_FAILED:
+            error = <object> call.error
+            Py_DECREF(error)
+            raise error
+        if status == READER_NO_MEMORY:
+            raise MemoryError
+        return 0
+
+    # Compiling
+
+    cdef int set_dialect(self, str simd) except -1:
+        cdef scan_dialect_t* d = &self.plan.dialect
+        dialect = self.dialect
+        d.delimiter = ord(dialect.delimiter)
+        d.eol = ord(dialect.row_end)
+        d.strip_cr = d.eol == c"\n"
+        d.has_quote = dialect.quote is not None
+        d.quote = ord(dialect.quote or "\0")
+        d.double_quote = dialect.double_quote
+        d.has_escape = dialect.escape is not None
+        d.escape = ord(dialect.escape or "\0")
+        d.has_comment = dialect.comment is not None
+        d.comment = ord(dialect.comment or "\0")
+        d.skip_blanks = dialect.skip_initial_space
+        d.has_special = d.has_escape or d.has_comment or d.skip_blanks
+        d.isa = instruction_set(simd)
+        self.plan.keep_bad_quotes = dialect.keep_bad_quotes
+        self.plan.max_record_bytes = min(dialect.max_record_bytes, MAX_CHUNK)
+        self.plan.has_null = dialect.null is not None
+        if self.plan.has_null:
+            compile_span(&self.plan.null, dialect.null.encode())
+        return 0
+
+    cdef int set_fields(self) except -1:
+        """Compile the fields, in the order of the feed's columns, those without a column last."""
+        cdef field_t* op
+        cdef int i
+        places = {}
+        for i, name in enumerate(self.columns):
+            places.setdefault(name, i)
+        self.plan.ncolumns = len(self.columns)
+        order = sorted(range(len(self.names)), key=lambda i: places.get(self.names[i], len(self.columns)))
+        for i, number in enumerate(order):
+            op = &self.plan.fields[i]
+            op.field = number
+            op.column = places.get(self.names[number], -1)
+            self.plan.nbound += op.column >= 0
+            compile_field(op, self.schema, self.schema.fields[number])
+            if op.column < 0 and op.is_required:
+                raise SchemaError(
+                    f"field {self.names[number]!r}: it is required, and the feed has no such column; map one to it"
+                )
+        return 0
+
+    cdef int set_lane_key(self) except -1:
+        cdef int* keys
+        cdef int i
+        for name in self.lane_key:
+            if name not in self.names:
+                raise SchemaError(f"lane key: no field is named {name!r}; the fields are {', '.join(self.names)}")
+        keys = <int*> calloc(<size_t> max(len(self.lane_key), 1), sizeof(int))
+        if keys == NULL:
+            raise MemoryError
+        self.plan.keys = keys
+        for i, name in enumerate(self.lane_key):
+            keys[i] = self.names.index(name)
+        self.plan.nkeys = len(self.lane_key)
+        return 0
+
+    # Memory
+
+    cdef batch_t* take_batch(self) noexcept nogil:
+        """Take a batch from the spare ones, or make one; NULL when there is no memory."""
+        cdef batch_t* batch
+        cdef column_t* column
+        cdef const field_t* op
+        cdef int i
+        with self.spares_lock:
+            batch = self.spare_batches
+            if batch != NULL:
+                self.spare_batches = batch.next
+                self.nspare_batches -= 1
+        if batch != NULL:
+            batch.refs = 1
+            return batch
+        batch = batch_new(self.plan.nfields)
+        if batch != NULL:
+            for i in range(self.plan.nfields):
+                op = &self.plan.fields[i]
+                column = &batch.columns[op.field]
+                column.storage = storage_of(op.kind)
+                column.precision = op.precision
+                column.scale = op.scale
+                column.is_uuid = op.format == FORMAT_UUID
+        return batch
+
+    cdef void recycle(self, batch_t* batch) noexcept nogil:
+        """Keep a batch that nobody refers to any more, or free it."""
+        cdef bint is_kept = batch_bytes(batch) <= MAX_SPARE_BYTES
+        if is_kept:
+            with self.spares_lock:
+                is_kept = self.nspare_batches < MAX_SPARES
+                if is_kept:
+                    batch.next = self.spare_batches
+                    self.spare_batches = batch
+                    self.nspare_batches += 1
+        if not is_kept:
+            batch_free(batch)
+
+    cdef scratch_t* take_scratch(self) noexcept nogil:
+        cdef scratch_t* scratch
+        with self.spares_lock:
+            scratch = self.spare_scratches
+            if scratch != NULL:
+                self.spare_scratches = scratch.next
+                self.nspare_scratches -= 1
+        if scratch == NULL:
+            scratch = <scratch_t*> calloc(1, sizeof(scratch_t))
+        return scratch
+
+    cdef void give_scratch(self, scratch_t* scratch) noexcept nogil:
+        cdef bint is_kept = scratch_bytes(scratch) <= MAX_SPARE_BYTES
+        if is_kept:
+            with self.spares_lock:
+                is_kept = self.nspare_scratches < MAX_SPARES
+                if is_kept:
+                    scratch.next = self.spare_scratches
+                    self.spare_scratches = scratch
+                    self.nspare_scratches += 1
+        if not is_kept:
+            scratch_free(scratch)
+
+
+cdef Py_ssize_t size_within(Py_ssize_t length, size) except -1:
+    """Check how much of a buffer is asked for."""
+    cdef Py_ssize_t n = length if size is None else size
+    if not 0 <= n <= length:
+        raise ValueError(f"size {size}: the data has {length} bytes")
+    if n > MAX_CHUNK:
+        raise ValueError(f"a chunk of {n} bytes: it can have {MAX_CHUNK} at most; read the feed in pieces")
+    return n
+
+
+cdef int instruction_set(str name) except -1:
+    """Find the instruction set to use: the one asked for, or the best there is if that is less."""
+    names = ("scalar", "sse2", "avx2")
+    if not name:
+        return scan_best()
+    if name not in names:
+        raise ValueError(f"instruction set {name!r}: expected one of {', '.join(names)}")
+    return min(names.index(name), scan_best())

@@ -1,0 +1,206 @@
+# From a cell's text to a value in its column: missing or not, transforms, type and format, then the constraints.
+#
+# value_read is the heart of the row loop: one switch a field, writes that count only if the record turns out good, and
+# findings noted as they are met. All constraints are looked at, but none once the type or the format has failed.
+# Every function returns False only to stop the whole call (status is set); a finding is no reason to stop.
+
+from libc.stdint cimport int32_t, int64_t
+
+from _core.checks cimport check_real, check_text, check_whole, check_written
+from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
+from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_t
+from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
+from _core.number cimport decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits
+from _core.plan cimport (
+    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL,
+    KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS, TRANSFORM_COLLAPSE,
+    TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
+)
+from _core.reader cimport (
+    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, reader_fail, reader_find, reader_put_text,
+    reader_t,
+)
+from _core.span cimport span_of, span_t
+from _core.temporal cimport date_parse, datetime_parse, time_parse
+from _core.text cimport text_collapse, text_lower_ascii, text_trim, text_upper_ascii, utf8_valid
+from _core.wordset cimport wordset_find
+
+from libc.string cimport memchr, memcmp
+
+
+cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexcept nogil:
+    """Read one cell into its column's current slot, or note what is wrong with it."""
+    cdef span_t text = cell.text
+    cdef column_t* column = &r.batch.columns[op.field]
+    cdef int code
+    if cell.has_bad_quote or r.has_nul or not r.is_utf8:
+        code = value_unreadable(r, cell)
+        if code:
+            return reader_find(r, code, op, cell)
+    if value_is_missing(op, text) or r.plan.has_null and not cell.is_quoted and value_is_null(r, text):
+        return value_put_missing(r, op, cell, column)
+    if op.ntransforms:
+        if op.only_trims:
+            text = text_trim(text)
+        elif not value_transform(r, op, &text):
+            return False
+        if value_is_missing(op, text):
+            return value_put_missing(r, op, cell, column)
+    return value_put(r, op, cell, column, text)
+
+
+cdef inline bint value_put(
+    reader_t* r, const field_t* op, cell_t* cell, column_t* column, span_t text
+) noexcept nogil:
+    """Read a present, transformed text as the field's type, and hold it to the field's constraints."""
+    cdef int64_t whole
+    cdef int32_t days
+    cdef double real
+    cdef int code
+    if op.kind == KIND_STRING:
+        code = value_format(op, text) if op.format != FORMAT_NONE else 0
+        if code:
+            return reader_find(r, code, op, cell)
+        if op.has_checks and not check_text(r, op, cell, text):
+            return False
+        return reader_put_text(r, column, text)
+    elif op.kind == KIND_INTEGER:
+        code = integer_parse(text, &whole)
+    elif op.kind == KIND_DECIMAL:
+        code = decimal_parse(text, op.precision, op.scale, &whole)
+    elif op.kind == KIND_DATETIME:
+        code = datetime_parse(text, op.pattern_of_time, &whole)
+    elif op.kind == KIND_TIME:
+        code = time_parse(text, op.pattern_of_time, &whole)
+    elif op.kind == KIND_DATE:
+        code = date_parse(text, op.pattern_of_time, &days)
+        if code:
+            return reader_find(r, code, op, cell)
+        (<int32_t*> column.data)[r.row] = days
+        return not op.has_checks or check_whole(r, op, cell, days)
+    elif op.kind == KIND_FLOAT:
+        code = float_parse(text, &real)
+        if code:
+            return reader_find(r, code, op, cell)
+        (<double*> column.data)[r.row] = real
+        return not op.has_checks or check_real(r, op, cell, real)
+    elif op.kind == KIND_NUMERIC:
+        code = numeric_fits(text, op.precision, op.scale) if op.precision else numeric_check(text)
+        if code:
+            return reader_find(r, code, op, cell)
+        if op.has_checks and not check_written(r, op, cell, text):
+            return False
+        return reader_put_text(r, column, text)
+    else:
+        return value_put_boolean(r, op, cell, column, text)
+    if code:
+        return reader_find(r, code, op, cell)
+    (<int64_t*> column.data)[r.row] = whole
+    return not op.has_checks or check_whole(r, op, cell, whole)
+
+
+cdef inline bint value_put_boolean(
+    reader_t* r, const field_t* op, cell_t* cell, column_t* column, span_t text
+) noexcept nogil:
+    cdef Py_ssize_t place = wordset_find(op.booleans, text)
+    cdef unsigned char bit = <unsigned char> (1 << (r.row & 7))
+    if place < 0:
+        return reader_find(r, CODE_TYPE, op, cell)
+    if place < op.ntrue:
+        column.data[r.row >> 3] |= bit
+    else:
+        column.data[r.row >> 3] &= ~bit
+    return not op.has_checks or check_whole(r, op, cell, place < op.ntrue)
+
+
+cdef inline int value_format(const field_t* op, span_t text) noexcept nogil:
+    if op.format == FORMAT_GTIN:
+        return gtin_check(text)
+    elif op.format == FORMAT_URI:
+        return uri_check(text)
+    elif op.format == FORMAT_EMAIL:
+        return email_check(text)
+    return uuid_check(text)
+
+
+# Missing values
+
+cdef inline bint value_is_missing(const field_t* op, span_t text) noexcept nogil:
+    if op.missing == MISSING_EMPTY:
+        return text.n == 0
+    return op.missing == MISSING_WORDS and wordset_find(op.missing_words, text) >= 0
+
+
+cdef inline bint value_is_null(const reader_t* r, span_t text) noexcept nogil:
+    cdef span_t null = r.plan.null
+    return text.n == null.n and (text.n == 0 or memcmp(text.p, null.p, <size_t> text.n) == 0)
+
+
+cdef inline bint value_put_missing(reader_t* r, const field_t* op, cell_t* cell, column_t* column) noexcept nogil:
+    if op.is_required:
+        return reader_find(r, CODE_REQUIRED, op, cell)
+    value_put_null(column, r.row)
+    return True
+
+
+cdef inline void value_put_null(column_t* column, Py_ssize_t row) noexcept nogil:
+    """Write a null; its bits are set back if the record is given up."""
+    cdef unsigned char bit = <unsigned char> (1 << (row & 7))
+    column.validity[row >> 3] &= ~bit
+    if column_is_text(column):
+        column.offsets[row + 1] = column.offsets[row]
+    elif column.storage == COL_BOOL:
+        column.data[row >> 3] &= ~bit
+    elif column.storage == COL_DATE32:
+        (<int32_t*> column.data)[row] = 0
+    else:
+        (<int64_t*> column.data)[row] = 0
+
+
+# Unreadable cells
+
+cdef inline int value_unreadable(const reader_t* r, const cell_t* cell) noexcept nogil:
+    """Give the code of what makes a cell unreadable, the most basic thing first; 0 if it can be read."""
+    cdef span_t text = cell.text
+    if cell.has_bad_quote and not r.plan.keep_bad_quotes:
+        return CODE_BAD_QUOTE
+    if not r.is_utf8 and not utf8_valid(text.p, text.n):
+        return CODE_ENCODING
+    if r.has_nul and text.n and memchr(text.p, 0, <size_t> text.n) != NULL:
+        return CODE_NUL
+    return 0
+
+
+# Transforms
+
+cdef inline bint value_transform(reader_t* r, const field_t* op, span_t* text) noexcept nogil:
+    """Apply a field's transforms in order."""
+    cdef buffer_t* out
+    cdef int i, kind, side = 0
+    for i in range(op.ntransforms):
+        kind = op.transforms[i]
+        if kind == TRANSFORM_TRIM:
+            text[0] = text_trim(text[0])
+            continue
+        # Never into the buffer that the text may stand in.
+        out = &r.scratch.changed[side]
+        side ^= 1
+        if not buffer_reserve(out, 3 * text.n + SHORT_TEXT):
+            return reader_fail(r, READER_NO_MEMORY)
+        if kind == TRANSFORM_COLLAPSE:
+            text[0] = span_of(out.p, text_collapse(text[0], out.p))
+        elif not value_change_case(r, kind, text, out.p):
+            return False
+    return True
+
+
+cdef inline bint value_change_case(reader_t* r, int kind, span_t* text, unsigned char* out) noexcept nogil:
+    """Lower or upper a text: ASCII here, anything else by Python, whose rules they are."""
+    cdef Py_ssize_t n = text.n
+    cdef bint is_foreign = text_lower_ascii(text[0], out) if kind == TRANSFORM_LOWER else text_upper_ascii(text[0], out)
+    if is_foreign:
+        n = r.plan.change_case(r.context, kind, text[0], out)
+        if n < 0:
+            return reader_fail(r, READER_CALL_FAILED)
+    text[0] = span_of(out, n)
+    return True
