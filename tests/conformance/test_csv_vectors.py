@@ -20,9 +20,9 @@ PAPA = {
 UTF8 = {each["id"]: each for each in shared_data.vectors("utf8_tests.jsonl")}
 
 
-def dialect_of(said: dict[str, Any], **more: Any) -> Dialect:
+def dialect_of(said: dict[str, Any], *, keep_bad_quotes: bool = False) -> Dialect:
     names = ("delimiter", "quote", "escape", "double_quote", "comment")
-    return Dialect(header=False, **{name: said[name] for name in names}, **more)
+    return Dialect(header=False, keep_bad_quotes=keep_bad_quotes, **{name: said[name] for name in names})
 
 
 def read(vector: dict[str, Any], dialect: Dialect) -> list[list[str | None]]:

@@ -26,7 +26,7 @@ CODES = {
 
 @pytest.mark.parametrize("vector", shared_data.params(CSUM))
 def test_check_digit(vector: dict[str, Any]) -> None:
-    """GS1 sums digits of any length; a GTIN of another length than the four there are is a matter of format."""
+    """GS1 sums up digits of any length; a GTIN has one of four."""
     text = vector["input"]
     schema = Schema((Field("gtin", format="gtin"),), missing_values=())
     outcome = kernel_feed.parse(Plan(schema, Dialect(header=False)), oracle.csv_of([text]))

@@ -30,7 +30,7 @@ def matching(pattern: str) -> Field:
     return replace(TEXT, constraints=Constraints(pattern=pattern))
 
 
-# The oracle's rules, as a schema would put them. `.` and \s as in Python's re, and a pattern has to match it all.
+# The oracle's rules, as a schema would put them.
 RULES = {
     "gtin": replace(TEXT, format="gtin"),
     "maxlen40": replace(TEXT, constraints=Constraints(max_length=40)),
@@ -49,7 +49,7 @@ RULES = {
     "pos_int": Field("value", "integer", constraints=Constraints(minimum="1")),
     "iso_ts": Field("value", "datetime", "%Y-%m-%d %H:%M:%S"),
     "date_b": Field("value", "date", "%b %d, %Y"),
-    # Not a format of this version (docs/deviations.md): the kernel brings the cells, `isbn10_failures` judges them.
+    # Not a format of this version (docs/deviations.md): `isbn10_failures` judges what the kernel read.
     "isbn10": TEXT,
 }
 CASES = {
