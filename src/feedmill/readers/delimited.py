@@ -86,7 +86,7 @@ class DelimitedReader(OpenFeed):
                 row = cutter.take_record()
             except ValueError:
                 raise HeaderError(
-                    f"feed {self.name}: the header at byte {cutter.offset} never ends: a quote is not closed, "
+                    f"feed {self.name}: the header at byte {cutter.offset} never ends: a quote stays open, "
                     f"or it is longer than {dialect.max_record_bytes} bytes (--quote, --max-record-bytes)"
                 ) from None
             if row is None or row.rstrip(b"\r\n"):

@@ -19,7 +19,7 @@ from feedmill.readers.delimited import DelimitedReader
 from feedmill.readers.jsonlines import JsonLinesReader
 from feedmill.readers.transcoded import TranscodedSource
 
-__all__ = ["CHUNK_BYTES", "find_feeds", "open_feed"]
+__all__ = ["CHUNK_BYTES", "find_feeds", "open_feed", "open_text"]
 
 CHUNK_BYTES: Final = 1 << 20
 """Bytes of a chunk by default: enough to hide what a chunk costs, little enough for a cache and a channel."""
@@ -110,6 +110,16 @@ def open_feed(
         raise
 
 
+def open_text(path: str) -> ByteSource:
+    """Open a feed's bytes, decompressed, in the encoding they have; it raises what `open_feed` does."""
+    file = FileSource(path)
+    try:
+        return _unpacked(file)
+    except BaseException:
+        file.close()
+        raise
+
+
 @dataclass(frozen=True, slots=True)
 class _Stack:
     """A feed as it is stored, and what turns it into UTF-8."""
@@ -120,6 +130,16 @@ class _Stack:
 
 def _text_of(file: FileSource, dialect: Dialect) -> ByteSource:
     """Stack on a file what turns its bytes into UTF-8."""
+    headed = _unpacked(file)
+    if dialect.encoding != "utf-8":
+        return TranscodedSource(headed, dialect.encoding, file.name)
+    if headed.head.startswith(_UTF16_BOMS):
+        raise FeedError(f"feed {file.name} starts like UTF-16, not UTF-8; say so: --encoding utf-16")
+    return headed
+
+
+def _unpacked(file: FileSource) -> HeadedSource:
+    """Stack on a file what decompresses it, if it is compressed; refuse what cannot be a feed."""
     headed = HeadedSource(file, MAGIC_BYTES)
     found = decompressor_for(headed.head, file.name)
     if found:
@@ -128,8 +148,4 @@ def _text_of(file: FileSource, dialect: Dialect) -> ByteSource:
     for magic, what in _NOT_TEXT.items():
         if headed.head.startswith(magic):
             raise FeedError(f"feed {file.name} is {what}; feedmill reads delimited text and JSON Lines")
-    if dialect.encoding != "utf-8":
-        return TranscodedSource(headed, dialect.encoding, file.name)
-    if headed.head.startswith(_UTF16_BOMS):
-        raise FeedError(f"feed {file.name} starts like UTF-16, not UTF-8; say so: --encoding utf-16")
     return headed

@@ -1,0 +1,211 @@
+"""Guess how a feed is written, and say why: on request only, never in silence.
+
+The kernel itself judges: each candidate is tried on the first records, and the one under which most of them
+have the same number of cells wins. Guesses come with evidence, one line each, so that a wrong one can be
+seen and overruled.
+"""
+
+import codecs
+import dataclasses
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from feedmill.codes import Code
+from feedmill.dialect import Dialect
+from feedmill.errors import FeedError
+from feedmill.readers.blocks import STDIN
+from feedmill.readers.feeds import open_text
+from feedmill.readers.header import MAX_COLUMNS, text_plan
+
+__all__ = ["Sniffed", "sniff", "sniff_feed"]
+
+_SAMPLE_BYTES: Final = 64 * 1024
+_SAMPLE_RECORDS: Final = 200
+_DELIMITERS: Final = (",", "\t", ";", "|", "~", "^")
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|")  # what no column is called
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """A guess.
+
+    Attributes
+    ----------
+    dialect : Dialect
+        What the feed seems to be written in.
+    evidence : tuple of str
+        Why, a line for each guess.
+    """
+
+    dialect: Dialect
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """How the sample looks to one candidate."""
+
+    dialect: Dialect
+    width: int  # cells that most records have
+    agreeing: int  # records that have them
+    records: int
+    damaged: int  # records with quotes that do not fit
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Prefer what more records agree on, then what finds more cells."""
+        if self.width < 2 or not self.records:
+            return (0.0, 0)
+        return ((self.agreeing - self.damaged) / self.records, self.width)
+
+
+def sniff_feed(path: str, dialect: Dialect | None = None) -> Sniffed:
+    """Guess how a file is written from its first 64 KiB.
+
+    Parameters
+    ----------
+    path : str
+        A file; standard input could not be read again afterwards.
+    dialect : Dialect, optional
+        What is known; only delimiter, quote, header and encoding are guessed.
+
+    Raises
+    ------
+    FeedError
+        If it cannot be opened, or is standard input.
+    """
+    if path == STDIN:
+        raise FeedError("standard input can be read once only, so nothing can be guessed; name the delimiter")
+    text = open_text(path)
+    sample = bytearray(_SAMPLE_BYTES)
+    size = 0
+    try:
+        with memoryview(sample) as view:
+            while size < len(sample) and (count := text.readinto(view[size:])):
+                size += count
+    finally:
+        text.close()
+    return sniff(bytes(sample[:size]), dialect, is_whole=size < len(sample))
+
+
+def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = True) -> Sniffed:
+    r"""Guess how a feed is written from its first bytes.
+
+    Parameters
+    ----------
+    sample : bytes
+    dialect : Dialect, optional
+        What is known; only delimiter, quote, header and encoding are guessed.
+    is_whole : bool
+        Whether the feed ends where the sample does.
+
+    Examples
+    --------
+    >>> guess = sniff(b"sku;price\nA1;1,50\nA2;2,00\n")
+    >>> guess.dialect.delimiter, guess.dialect.header
+    (';', True)
+    >>> guess.evidence[1]
+    "delimiter ';': 3 of 3 records have 2 cells"
+    """
+    encoding, why = _encoding_of(sample, is_whole)
+    base = dataclasses.replace(dialect or Dialect(), encoding=encoding)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, is_whole)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text.removeprefix("\ufeff"))[base.skip_rows :]
+    if not is_whole and len(lines) > 1:
+        del lines[-1]  # it may have been cut
+    data = "".join(lines[:_SAMPLE_RECORDS]).encode()
+    best = max((_try(data, base, delimiter) for delimiter in _DELIMITERS), key=lambda trial: trial.rank)
+    if not best.rank[0]:
+        return Sniffed(base, (why, "delimiter: no candidate splits the records; taken as it was"))
+    evidence = [
+        why,
+        f"delimiter {best.dialect.delimiter!r}: "
+        f"{best.agreeing} of {best.records} records have {best.width} cells",
+    ]
+    quotes, reason = _quote_of(data, best)
+    header, because = _header_of(data, quotes, best.width)
+    evidence += [reason, because]
+    return Sniffed(dataclasses.replace(quotes, header=header), tuple(evidence))
+
+
+def _encoding_of(sample: bytes, is_whole: bool) -> tuple[str, str]:
+    """Guess the encoding: by its mark, by zero bytes, by what UTF-8 allows."""
+    for bom, name in _BOMS:
+        if sample.startswith(bom):
+            return name, f"encoding {name}: the feed starts with its mark"
+    for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros = sample[first::2].count(0)
+        if zeros > 0.4 * len(sample[first::2]) and zeros > 2 * sample[1 - first :: 2].count(0):
+            return name, f"encoding {name}: every other byte is zero"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample, is_whole)
+    except UnicodeDecodeError as error:
+        byte = sample[error.start]
+        return "cp1252", f"encoding cp1252: byte {error.start} (0x{byte:02x}) is not UTF-8"
+    return "utf-8", "encoding utf-8: the sample is valid"
+
+
+def _try(data: bytes, base: Dialect, delimiter: str) -> _Trial:
+    """Count the cells of each record with the kernel."""
+    quote = None if base.quote == delimiter else base.quote
+    dialect = dataclasses.replace(base, delimiter=delimiter, quote=quote, format="csv", encoding="utf-8")
+    longest = max((line.count(delimiter.encode()) for line in data.splitlines()), default=0)
+    width = min(longest + 1, MAX_COLUMNS)
+    batch = text_plan(width, dialect).parse(data)
+    missing: Counter[int] = Counter()
+    damaged = set()
+    for code, _field, record, *_ in batch.rejects():
+        if code == Code.MISSING_CELL:
+            missing[record] += 1
+        elif code in {Code.BAD_QUOTE, Code.UNCLOSED_QUOTE}:
+            damaged.add(record)
+    widths = Counter(width - missing[record] for record in range(batch.records))
+    (usual, agreeing), *_ = widths.most_common(1) or [(0, 0)]
+    found = dataclasses.replace(dialect, encoding=base.encoding)
+    return _Trial(found, usual, agreeing, batch.records, len(damaged))
+
+
+def _quote_of(data: bytes, best: _Trial) -> tuple[Dialect, str]:
+    """Guess whether quotes quote."""
+    dialect = best.dialect
+    if best.damaged:
+        plain = dataclasses.replace(dialect, quote=None)
+        trial = _try(data, plain, dialect.delimiter)
+        if trial.rank >= best.rank:
+            return plain, f"quote none: as quotes, they would damage {best.damaged} of {best.records} records"
+    edge = rb"(?:^|[\r\n]|%b)" % re.escape(dialect.delimiter.encode())
+    singles = len(
+        re.findall(edge + rb"'[^'\r\n]*'(?=[\r\n]|$|%b)" % re.escape(dialect.delimiter.encode()), data)
+    )
+    doubles = len(re.findall(edge + rb'"', data))
+    if singles > 1 and not doubles:
+        return dataclasses.replace(dialect, quote="'"), f'quote "\'": {singles} cells are enclosed in it'
+    return (
+        dialect,
+        f"quote {dialect.quote!r}: {doubles} cells start with it"
+        if dialect.quote
+        else "quote none: as given",
+    )
+
+
+def _header_of(data: bytes, dialect: Dialect, width: int) -> tuple[bool, str]:
+    """Guess whether the first record names columns."""
+    plain = dataclasses.replace(dialect, encoding="utf-8", keep_bad_quotes=True)
+    rows = text_plan(width, plain).parse(data).tuples()
+    first = [str(cell).strip() for cell in rows[0]] if rows else []
+    values = [cell for cell in first if _VALUE.fullmatch(cell)]
+    if values:
+        shown = ", ".join(repr(cell) for cell in values[:3])
+        return False, f"header no: the first record holds {shown}, which name no column"
+    if len(set(first)) < len(first):
+        return False, "header no: the first record repeats a value"
+    return True, f"header yes: the first record holds {len(first)} different words"

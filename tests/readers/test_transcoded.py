@@ -1,0 +1,88 @@
+"""Encodings: read in pieces, and what cannot be decoded stays wrong in its own cell."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedmill.dialect import Dialect
+from feedmill.errors import FeedError
+from feedmill.readers.transcoded import TranscodedSource
+from tests.readers.feedfiles import read_all
+from tests.readers.test_cutter import Drip
+
+TEXT = "name,note\nÉlan,été\nnaïve,\"a\nb\"\n"
+
+
+def transcoded(data: bytes, encoding: str, step: int = 1 << 20, room: int = 1 << 16) -> bytes:
+    source = TranscodedSource(Drip(data, step), encoding, "f")
+    view = memoryview(bytearray(room))
+    read = bytearray()
+    while count := source.readinto(view):
+        read += view[:count]
+    return bytes(read)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_records_are_those_of_the_text(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(TEXT.encode(encoding))
+    read = read_all(path, Dialect(encoding=encoding), chunk_size=8)
+    assert read.columns == ("name", "note")
+    assert read.rows == [(1, "Élan", "été"), (2, "naïve", "a\nb")]
+
+
+def test_korean(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes("이름,값\n사과,배\n".encode("cp949"))
+    read = read_all(path, Dialect(encoding="cp949"))
+    assert (read.columns, read.rows) == (("이름", "값"), [(1, "사과", "배")])
+
+
+@given(
+    text=st.text(st.characters(codec="utf-8"), max_size=60),
+    encoding=st.sampled_from(["utf-16", "utf-32", "utf-8"]),
+    step=st.integers(1, 7),
+    room=st.integers(1, 9),
+)
+def test_pieces_do_not_matter(text: str, encoding: str, step: int, room: int) -> None:
+    assert transcoded(text.encode(encoding), encoding, step, room).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("ascii", b"a,b\n1,\xc3\xa9\n2,x\n"),  # together the two bytes would be UTF-8, yet they are no ASCII
+        ("cp1252", b"a,b\n1,\x81\n2,x\n"),
+        ("cp949", b"a,b\n1,\xff\xff\n2,x\n"),
+        ("utf-16-le", "a,b\n1,".encode("utf-16-le") + b"\x00\xdc" + "\n2,x\n".encode("utf-16-le")),
+    ],
+)
+def test_what_cannot_be_decoded_rejects_its_cell(encoding: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(data)
+    read = read_all(path, Dialect(encoding=encoding))
+    assert [(place[0], code, index) for place, code, index, _ in read.rejects] == [(1, "encoding", 1)]
+    assert read.rows == [(2, "2", "x")]
+
+
+def test_half_a_character_at_the_end_is_no_silent_loss(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes("a,b\n1,2".encode("utf-16-le") + b"3")
+    read = read_all(path, Dialect(encoding="utf-16-le"))
+    assert [code for _, code, _, _ in read.rejects] == ["encoding"]
+
+
+def test_places_are_counted_in_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes("é,b\né,2,3\n".encode("latin-1"))
+    read = read_all(path, Dialect(encoding="latin-1"))
+    assert [(place, code) for place, code, _, _ in read.rejects] == [((1, 2, 10), "extra_cell")]
+
+
+def test_utf_16_read_as_utf_8_is_told_by_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(TEXT.encode("utf-16"))
+    with pytest.raises(FeedError, match="starts like UTF-16, not UTF-8; say so: --encoding utf-16"):
+        read_all(path)
