@@ -14,10 +14,11 @@ LAYERS = (
     ("schema", "declaration", "descriptor", "dialect", "records"),
     ("_core",),
     ("kernel",),
-    ("report", "stores", "readers", "pool", "crew", "ordering", "channel", "counters", "options"),
+    ("report", "stores", "readers", "pool", "crew", "ordering", "channel", "counters"),
     ("pipeline",),
+    ("runs",),
     ("products",),
-    ("cli", "__main__", "__init__"),
+    ("cli", "options", "__main__", "__init__"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 
@@ -25,7 +26,7 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 OUTSIDERS = {
     "psycopg": ("stores.postgres", "products.postgres"),
     "psycopg_pool": ("stores.postgres", "products.postgres"),
-    "click": ("cli",),
+    "click": ("cli", "options"),
     "rich": ("cli",),
     "kombu": ("products",),
     "pyarrow": ("stores.arrow", "stores.parquet", "stores.files"),

@@ -110,7 +110,7 @@ def _pattern_complaints(field: "Field") -> Iterator[str]:
     for group in _RIVALS:
         if sum(used.count(letter) for letter in group) > 1:
             rivals = " ".join(f"%{letter}" for letter in group)
-            yield f"format: only one {rivals} may stand in {field.format!r}"
+            yield f"format: only one of {rivals} may stand in {field.format!r}"
     parts = set(used)
     tells_day = "j" in parts or ("d" in parts and parts & {"m", "b", "B"})
     if field.type != "time" and not (tells_day and parts & {"Y", "y"}):
