@@ -81,6 +81,16 @@ static inline uint32_t word_number(uint64_t word)
     return (uint32_t)(quads * 10000 + (quads >> 32));
 }
 
+/* The sum of eight digits, each times the weight of its place: first, third, … `even`, second, fourth, … `odd`. Sixteen
+ * bits a pair hold it for any weights that check digits have; the last multiplication adds the four pairs up. */
+static inline uint32_t word_digit_sum(uint64_t word, uint32_t even, uint32_t odd)
+{
+    uint64_t digits = word ^ WORD_EACH('0');
+    uint64_t each = UINT64_C(0x00FF00FF00FF00FF);
+    uint64_t pairs = (digits & each) * even + (digits >> 8 & each) * odd;
+    return (uint32_t)((pairs * UINT64_C(0x0001000100010001)) >> 48);
+}
+
 /* A hash for tables that live and die with a plan: quick and well mixed, not kept anywhere, no defence against words
  * chosen to collide. The multiplier is 2^64 divided by the golden ratio, whose multiples spread most evenly (Knuth, "The
  * Art of Computer Programming", volume 3, section 6.4). */
