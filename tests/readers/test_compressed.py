@@ -25,18 +25,20 @@ kinds = pytest.mark.parametrize("compress", KINDS, ids=["gzip", "bzip2", "xz"])
 def content(path: Path, chunk_size: int = 100_000) -> tuple[bytes, str]:
     """Read what comes of the records, and the fault."""
     read = bytearray()
-    with open_feed(str(path), chunk_size=chunk_size) as reader:
-        try:
+    try:
+        with open_feed(str(path), chunk_size=chunk_size) as reader:
             for chunk in reader:
                 read += chunk.data[: chunk.size]
-        except ReadError as error:
-            return bytes(read), str(error)
+    except ReadError as error:
+        return bytes(read), str(error)
     return bytes(read), ""
 
 
 @kinds
 @pytest.mark.parametrize("chunk_size", [1000, 1 << 20])
-def test_the_name_does_not_matter(compress: Callable[[bytes], bytes], chunk_size: int, tmp_path: Path) -> None:
+def test_the_name_does_not_matter(
+    compress: Callable[[bytes], bytes], chunk_size: int, tmp_path: Path
+) -> None:
     path = tmp_path / "feed.csv"
     path.write_bytes(compress(FEED))
     assert content(path, chunk_size) == (RECORDS, "")
@@ -116,19 +118,13 @@ def test_gzip_is_read_to_the_very_byte_before_a_fault(tmp_path: Path) -> None:
     assert "invalid" in fault
 
 
-@pytest.mark.parametrize(("compress", "short"), [(bz2.compress, 900_000), (lzma.compress, 4096)])
-def test_damage_inside_is_a_fault_with_its_place(
-    compress: Callable[[bytes], bytes], short: int, tmp_path: Path
-) -> None:
+@kinds
+def test_damage_inside_is_a_fault_with_its_place(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     path = tmp_path / "feed"
     data = bytearray(compress(FEED))
     data[len(data) * 3 // 4] ^= 0xFF
     path.write_bytes(data)
-    try:
-        read, fault = content(path)
-    except ReadError as error:  # one bzip2 block holds the whole feed, its header too
-        read, fault = b"", str(error)
-    assert RECORDS.startswith(read)
+    _, fault = content(path)  # what was read may be wrong: a checksum stands behind what it covers
     assert f"feed {path} (" in fault
     assert "of the file, byte" in fault
 
@@ -138,11 +134,10 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
     deflate = zlib.compressobj(wbits=31)
     zeros = bytes(1 << 20)
     data = b"".join(deflate.compress(zeros) for _ in range(40)) + deflate.flush()
-    path.write_bytes(deflate_head := gzip.compress(b"a\n1\n") + data)
-    assert len(deflate_head) < 100_000
-    with open_feed(str(path)) as reader, pytest.raises(ReadError, match="expands more than 200 times"):
-        for chunk in reader:
-            assert chunk.offset < 20 << 20
+    path.write_bytes(gzip.compress(b"a\n1\n") + data)
+    read, fault = content(path)
+    assert len(read) < 20 << 20
+    assert "expands more than 200 times" in fault
 
 
 def test_repetitive_but_small_is_no_bomb(tmp_path: Path) -> None:

@@ -101,7 +101,10 @@ NARROW = Dialect(max_record_bytes=12)
         (b"a,b\n", [(0, b"a,b\n", "", 0, 0)]),
         (b"a,b", [(0, b"a,b", "", 0, 0)]),
         (b'"a\nb",c\nd', [(0, b'"a\nb",c\nd', "", 0, 0)]),
-        (b'a\n"b\nc\nd', [(0, b"a\n", "", 0, 0), (2, b'"b\n', "unclosed_quote", 0, 0), (5, b"c\nd", "", 0, 0)]),
+        (
+            b'a\n"b\nc\nd',
+            [(0, b"a\n", "", 0, 0), (2, b'"b\n', "unclosed_quote", 0, 0), (5, b"c\nd", "", 0, 0)],
+        ),
         (b'"a', [(0, b'"a', "unclosed_quote", 0, 0)]),
         (b'"a\n"b\n"c', [(0, b'"a\n"b\n', "", 0, 0), (6, b'"c', "unclosed_quote", 0, 0)]),
         (b"0123456789ab\n1\n", [(0, b"0123456789ab\n1\n", "", 0, 0)]),
@@ -133,7 +136,9 @@ def test_damage_is_contained(
     dialect=st.sampled_from([WIDE, NARROW, Dialect(quote=None, max_record_bytes=5), Dialect(comment="#")]),
 )
 @example(data=b'\n\n"a\n', chunk_size=1, step=1, dialect=NARROW)
-@example(data=b"#0123456789012345\na\n", chunk_size=1, step=1, dialect=Dialect(comment="#", max_record_bytes=5))
+@example(
+    data=b"#0123456789012345\na\n", chunk_size=1, step=1, dialect=Dialect(comment="#", max_record_bytes=5)
+)
 def test_sizes_of_reads_and_chunks_change_nothing(
     data: bytes, chunk_size: int, step: int, dialect: Dialect
 ) -> None:
@@ -167,7 +172,11 @@ def test_a_line_of_200_mb_costs_one_chunk_of_memory(dialect: Dialect) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (damaged.damage, damaged.size, damaged.skipped) == ("record_too_long", 1 << 20, size - (1 << 20) + 1)
+    assert (damaged.damage, damaged.size, damaged.skipped) == (
+        "record_too_long",
+        1 << 20,
+        size - (1 << 20) + 1,
+    )
     assert (good.offset, bytes(good.data[: good.size]), good.lines_before) == (size + 1, b"ok\n", 1)
     assert peak < 8 << 20
 
@@ -187,11 +196,11 @@ def test_an_open_quote_before_200_mb_of_one_line_costs_one_chunk_of_memory() -> 
 
 def test_whole_records_before_a_fault_are_handed_on_and_half_a_one_is_not() -> None:
     source = Drip(b"a\nb\nhal", step=2, fault=True)
-    found = []
+    chunks = cutter(source, WIDE, 4).chunks("f", 0)
+    first = next(chunks)
+    assert first.data[: first.size] == b"a\nb\n"
     with pytest.raises(ReadError, match="cable"):
-        for chunk in cutter(source, WIDE, 4).chunks("f", 0):
-            found.append(bytes(chunk.data[: chunk.size]))
-    assert b"".join(found) == b"a\nb\n"
+        next(chunks)
 
 
 def test_a_silent_stream_hands_on_what_it_has() -> None:

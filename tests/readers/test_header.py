@@ -86,7 +86,7 @@ class TestMessages:
             bind(schema(), ["SKU", "Title text", "price"], feed="shop.csv")
         assert str(caught.value) == (
             "feed shop.csv: the header has no column for sku, title; it has columns that no field knows: "
-            "SKU, Title text\nif these are meant: --map sku=SKU"
+            "SKU, Title text\nif these are meant: --map sku=SKU --map 'title=Title text'"
         )
         assert caught.value.exit_code == 2
 
@@ -103,7 +103,9 @@ class TestMessages:
             bind(schema(), ["sku", "title", "price", "size"])
 
     def test_one_column_with_all_in_it_hints_at_the_delimiter(self) -> None:
-        with pytest.raises(HeaderError, match=r"read as one column, 'sku;title;price': is the delimiter right\?"):
+        with pytest.raises(
+            HeaderError, match=r"read as one column, 'sku;title;price': is the delimiter right\?"
+        ):
             bind(schema(), ["sku;title;price"])
 
     def test_a_bound_name_must_not_repeat(self) -> None:

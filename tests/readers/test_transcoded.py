@@ -12,7 +12,7 @@ from feedmill.readers.transcoded import TranscodedSource
 from tests.readers.feedfiles import read_all
 from tests.readers.test_cutter import Drip
 
-TEXT = "name,note\nÉlan,été\nnaïve,\"a\nb\"\n"
+TEXT = 'name,note\nÉlan,été\nnaïve,"a\nb"\n'
 
 
 def transcoded(data: bytes, encoding: str, step: int = 1 << 20, room: int = 1 << 16) -> bytes:

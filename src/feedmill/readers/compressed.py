@@ -4,6 +4,10 @@ They are told by their first bytes, not by their names. Members one after anothe
 bytes behind the last one are padding; anything else there, a stream that stops in the middle, and a wrong
 checksum are faults. What came before a fault is handed out first: exactly for gzip, whose state can be
 copied; for the others up to 4 KiB short.
+
+A checksum stands behind what it covers. Where bytes were changed and not lost, what is handed out before
+the fault may therefore be wrong; the run ends with the fault, and a check before the run (`gzip -t`) tells
+beforehand.
 """
 
 import bz2

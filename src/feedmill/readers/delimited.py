@@ -68,7 +68,7 @@ class DelimitedReader(OpenFeed):
         for number in range(1, wanted[-1] + 1):
             row = self._take_row()
             if row is None:
-                why = "the feed is empty" if self.is_empty else f"the feed ends before row {number}"
+                why = "the feed is empty" if self._is_empty else f"the feed ends before row {number}"
                 raise HeaderError(f"feed {self.name} has no header: {why}")
             if number in wanted:
                 rows.append(row)

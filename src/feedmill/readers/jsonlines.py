@@ -201,6 +201,11 @@ class LineBatch:
                 findings.append((code, index, record, place.line, place.byte, length, raw))
         return findings
 
+    def place(self, record: int) -> tuple[int, int]:
+        """Say on which line a record stands, and with which byte the line starts."""
+        place = self._lines.places[record]
+        return place.line, place.byte
+
     def reject_counts(self) -> dict[tuple[int, int], int]:
         """Count the findings by code and field."""
         if not (self._lines.bad_lines or self._lines.bad_cells):

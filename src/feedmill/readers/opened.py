@@ -111,9 +111,9 @@ class OpenFeed:
             comment=(dialect.comment or "").encode(),
         )
         self._cutter = Cutter(self._text, splitter, rules, buffers, chunk_size)
-        self.is_empty = not self._cutter.peek(1)
         if self._cutter.peek(len(_BOM)) == _BOM:
             self._cutter.pass_over(len(_BOM))
+        self._is_empty = not self._cutter.peek(1)
         for _ in range(dialect.skip_rows):
             self._cutter.pass_line()
 

@@ -126,11 +126,8 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     best = max((_try(data, base, delimiter) for delimiter in _DELIMITERS), key=lambda trial: trial.rank)
     if not best.rank[0]:
         return Sniffed(base, (why, "delimiter: no candidate splits the records; taken as it was"))
-    evidence = [
-        why,
-        f"delimiter {best.dialect.delimiter!r}: "
-        f"{best.agreeing} of {best.records} records have {best.width} cells",
-    ]
+    counted = f"{best.agreeing} of {best.records} records have {best.width} cells"
+    evidence = [why, f"delimiter {best.dialect.delimiter!r}: {counted}"]
     quotes, reason = _quote_of(data, best)
     header, because = _header_of(data, quotes, best.width)
     evidence += [reason, because]

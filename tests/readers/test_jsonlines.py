@@ -1,0 +1,162 @@
+"""JSON Lines: objects become records, anything else rejects its own line."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedmill.dialect import Dialect
+from feedmill.errors import HeaderError
+from feedmill.kernel import Plan
+from feedmill.readers import open_feed
+from feedmill.schema import Constraints, Field, Schema
+from tests.readers.feedfiles import Read, read_all, texts
+
+JSONL = Dialect(format="jsonl")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "feed.jsonl"
+
+
+def read(path: Path, data: bytes, schema: Schema | None = None, chunk_size: int = 1 << 20) -> Read:
+    path.write_bytes(data)
+    return read_all(path, JSONL, chunk_size, schema or texts("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        (b'{"a": "x", "b": "y"}', ("x", "y")),
+        (b'{"b": "y", "a": "x", "c": 1}', ("x", "y")),
+        (b'{"a": "x"}', ("x", None)),
+        (b'{"a": "", "b": null}', ("", None)),
+        (b'{"a": "null", "b": "a\\nb,\\"c\\""}', ("null", 'a\nb,"c"')),
+        (b'{"a": 1.50, "b": 1e400}', ("1.50", "1e400")),
+        (b'{"a": 12345678901234567890123, "b": -0}', ("12345678901234567890123", "-0")),
+        (b'{"a": true, "b": false}', ("true", "false")),
+        (b'{"a": 1, "a": 2, "b": 3}', ("2", "3")),
+        ('{"a": "é", "b": "\\u00e9\\ud83d\\ude00"}'.encode(), ("é", "é😀")),
+        (b' {"a": "x", "b": "y"} \r', ("x", "y")),
+    ],
+)
+def test_an_object_is_a_record(path: Path, line: bytes, row: tuple[object, ...]) -> None:
+    found = read(path, line + b"\n")
+    assert (found.rows, found.rejects) == ([(1, *row)], [])
+
+
+def test_types_are_the_fields(path: Path) -> None:
+    schema = Schema(
+        (
+            Field("n", "integer", constraints=Constraints(minimum="0")),
+            Field("ok", "boolean", true_values=("yes",), false_values=("no",)),
+        )
+    )
+    found = read(
+        path, b'{"n": 1, "ok": true}\n{"n": "2", "ok": "no"}\n{"n": -3, "ok": 1}\n{"n": 1.0}\n', schema
+    )
+    assert found.rows == [(1, 1, True), (2, 2, False)]
+    assert [(place, code, index, raw) for place, code, index, raw in found.rejects] == [
+        ((3, 3, 44), "minimum", 0, b"-3"),
+        ((3, 3, 44), "type", 1, b"1"),
+        ((4, 4, 63), "type", 0, b"1.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"{", "type"),
+        (b"nonsense", "type"),
+        (b"[1, 2]", "type"),
+        (b'"text"', "type"),
+        (b"   ", "type"),
+        (b'{"a": NaN}', "type"),
+        (b'{"a": "tab\there"}', "type"),
+        (b"[" * 100_000, "type"),
+        (b'{"a": "\xff"}', "encoding"),
+    ],
+)
+def test_a_bad_line_is_one_reject(path: Path, line: bytes, code: str) -> None:
+    found = read(path, b'{"a": "x", "b": "y"}\n' + line + b'\n{"a": "z", "b": "w"}\n')
+    assert [row[0] for row in found.rows] == [1, 3]
+    assert [reject[:3] for reject in found.rejects] == [((2, 2, 21), code, -1)]
+    assert line.startswith(found.rejects[0][3])
+
+
+def test_a_value_no_cell_can_hold_rejects_its_field(path: Path) -> None:
+    found = read(path, b'{"a": {"x": [1, "\xc3\xa9"]}, "b": "y"}\n{"a": "x", "b": [1]}\n')
+    assert found.rows == []
+    assert found.rejects == [
+        ((1, 1, 0), "type", 0, '{"x": ["1", "é"]}'.encode()),
+        ((2, 2, 35), "type", 1, b'["1"]'),
+    ]
+
+
+def test_a_lone_surrogate_and_a_nul_reject_their_cells(path: Path) -> None:
+    found = read(path, b'{"a": "\\ud800", "b": "x\\u0000"}\n')
+    assert [(code, index) for _, code, index, _ in found.rejects] == [("encoding", 0), ("nul", 1)]
+
+
+def test_empty_lines_are_none_but_count(path: Path) -> None:
+    found = read(path, b'\n\r\n{"a": "x", "b": "y"}\n\nbad\n')
+    assert [row[0] for row in found.rows] == [1]
+    assert [reject[0] for reject in found.rejects] == [(2, 5, 25)]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 10, 1 << 20])
+def test_a_line_too_long(path: Path, chunk_size: int) -> None:
+    path.write_bytes(b'{"a": "' + b"x" * 1000 + b'"}\nbad\n{"a": "1", "b": "2"}')
+    found = read_all(path, Dialect(format="jsonl", max_record_bytes=50), chunk_size, texts("a", "b"))
+    assert [(place, code) for place, code, _, _ in found.rejects] == [
+        ((1, 1, 0), "record_too_long"),
+        ((2, 2, 1010), "type"),
+    ]
+    assert [row[0] for row in found.rows] == [3]
+
+
+def test_keys_can_be_mapped(path: Path) -> None:
+    path.write_bytes(b'{"A key": 1, "b": 2}\n')
+    schema = texts("a", "b")
+    with open_feed(str(path), JSONL) as reader:
+        assert (reader.columns, reader.bind(schema, {"a": "A key"})) == (None, None)
+        (chunk,) = reader
+        assert reader.parse(chunk, Plan(schema, reader.dialect)).tuples() == [("1", "2")]
+        with pytest.raises(HeaderError, match="the schema has no field 'z'"):
+            reader.bind(schema, {"z": "b"})
+
+
+def test_findings_are_counted_as_they_are_listed(path: Path) -> None:
+    path.write_bytes(b'bad\n{"a": [], "b": 1}\n{"a": 1, "b": "\\u0000"}\n')
+    with open_feed(str(path), JSONL) as reader:
+        (chunk,) = reader
+        batch = reader.parse(chunk, Plan(texts("a", "b"), reader.dialect))
+    assert (batch.records, batch.rows, batch.failures, batch.lines) == (3, 0, 3, 3)
+    assert sum(batch.reject_counts().values()) == len(batch.rejects()) == 3
+    assert set(batch.reject_counts()) == {(finding[0], finding[1]) for finding in batch.rejects()}
+
+
+_VALUES = (
+    st.none() | st.text(max_size=8) | st.integers() | st.booleans() | st.lists(st.integers(), max_size=1)
+)
+
+
+@given(
+    lines=st.lists(
+        st.dictionaries(st.sampled_from(["a", "b", "c"]), _VALUES) | st.sampled_from(["bad", "", "{}"]),
+        max_size=8,
+    ),
+    chunk_size=st.integers(1, 80),
+)
+def test_any_chunk_size_reads_the_same(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[object], chunk_size: int
+) -> None:
+    import json
+
+    path = tmp_path_factory.getbasetemp() / "property.jsonl"
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    whole = read(path, text.encode())
+    cut = read(path, text.encode(), chunk_size=chunk_size)
+    assert (cut.rows, cut.rejects) == (whole.rows, whole.rejects)

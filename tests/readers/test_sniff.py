@@ -1,0 +1,104 @@
+"""Guesses, and the evidence they come with."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from feedmill.dialect import Dialect
+from feedmill.errors import FeedError
+from feedmill.readers.sniff import sniff, sniff_feed
+
+
+def table(delimiter: str, rows: int = 20) -> str:
+    lines = [delimiter.join(("sku", "title", "price", "note"))]
+    lines += [delimiter.join((f"A{n}", f'"item {n}"', f"{n}.50", "so, so")) for n in range(rows)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", "~", "^"])
+def test_the_delimiter_most_records_agree_on(delimiter: str) -> None:
+    guess = sniff(table(delimiter).encode())
+    assert (guess.dialect.delimiter, guess.dialect.header, guess.dialect.quote) == (delimiter, True, '"')
+    assert f"delimiter {delimiter!r}: 21 of 21 records have 4 cells" in guess.evidence
+
+
+def test_commas_inside_quotes_do_not_count() -> None:
+    data = b"name,size\n" + b'"Doe, Jane",3\n"Roe, R",4\n' * 5
+    assert sniff(data).evidence[1] == "delimiter ',': 11 of 11 records have 2 cells"
+
+
+def test_decimal_commas_lose_against_semicolons() -> None:
+    data = b"a;b;c\n" + b"1,5;2,5;3,5\n" * 9
+    assert sniff(data).dialect.delimiter == ";"
+
+
+def test_a_line_cut_by_the_sample_does_not_count() -> None:
+    guess = sniff(b"a;b\n1;2\n3;4\n5", is_whole=False)
+    assert guess.evidence[1] == "delimiter ';': 3 of 3 records have 2 cells"
+
+
+@pytest.mark.parametrize(
+    ("first", "header"),
+    [("sku,price", True), ("A-1,12.50", False), ("x,x", False), (",price", False), ("id,2024-01-05", False)],
+)
+def test_the_first_record_names_columns_or_holds_values(first: str, header: bool) -> None:
+    guess = sniff(f"{first}\nB-1,13.50\nB-2,14.50\n".encode())
+    assert guess.dialect.header is header
+    assert guess.evidence[3].startswith("header yes" if header else "header no")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-be", "utf-16-be"),
+        ("cp1252", "cp1252"),
+    ],
+)
+def test_the_encoding(encoding: str, found: str) -> None:
+    guess = sniff("sku;größe\nA;10\nB;20\n".encode(encoding))
+    assert (guess.dialect.encoding, guess.dialect.delimiter) == (found, ";")
+    assert guess.evidence[0].startswith(f"encoding {found}: ")
+
+
+def test_a_character_cut_by_the_sample_is_no_other_encoding() -> None:
+    assert sniff("a;b\n1;é".encode()[:-1], is_whole=False).dialect.encoding == "utf-8"
+
+
+def test_quotes_that_do_not_quote() -> None:
+    data = b"name|size\n" + b'"tall" one|3\n"wide" one|4\n' * 5
+    guess = sniff(data)
+    assert guess.dialect.quote is None
+    assert guess.evidence[2] == "quote none: as quotes, they would damage 10 of 11 records"
+
+
+def test_single_quotes() -> None:
+    guess = sniff(b"name|size\n'a one'|3\n'b one'|4\n")
+    assert guess.dialect.quote == "'"
+    assert guess.evidence[2] == 'quote "\'": 2 cells are enclosed in it'
+
+
+def test_nothing_to_go_by_leaves_what_was_said() -> None:
+    guess = sniff(b"one\ntwo\n", Dialect(delimiter=";"))
+    assert guess.dialect.delimiter == ";"
+    assert "no candidate" in guess.evidence[1]
+
+
+def test_a_compressed_file_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "feed"
+    path.write_bytes(gzip.compress(table(";", 5_000).encode()))
+    assert sniff_feed(str(path)).dialect.delimiter == ";"
+
+
+def test_standard_input_cannot_be_guessed() -> None:
+    with pytest.raises(FeedError, match="name the delimiter"):
+        sniff_feed("-")
+
+
+def test_an_empty_file_has_no_dialect(tmp_path: Path) -> None:
+    path = tmp_path / "feed"
+    path.write_bytes(b"")
+    assert "no candidate" in sniff_feed(str(path)).evidence[1]
