@@ -182,7 +182,7 @@ cdef unsigned char csv_separator(str name, str value) except 0:
 cdef bytes encode_csv(const batch_t* batch, rows_t rows, str delimiter, str quote, str line_end):
     cdef csv_t csv
     cdef output_t output
-    cdef bytes ending = line_end.encode("ascii")
+    cdef bytes ending = line_end.encode()
     cdef bint done
     csv.rows = rows
     csv.nviews = batch.ncols

@@ -30,7 +30,7 @@ cdef object capsule_of(void* structure, const char* kind, PyCapsule_Destructor d
         raise MemoryError
     try:
         return PyCapsule_New(structure, kind, destructor)
-    except:
+    except BaseException:
         free(structure)
         raise
 

@@ -96,7 +96,7 @@ cdef inline bint jsonl_is_digit(span_t text) noexcept nogil:
 cdef inline unsigned char* jsonl_put_numeric(
     unsigned char* out, span_t text, const unsigned char* end
 ) noexcept nogil:
-    """Write a decimal's text as a JSON number: no plus, no leading zeros, digits on both sides of the point."""
+    """Write a decimal as a JSON number: no plus, no leading zeros, digits on both sides of the point."""
     cdef Py_ssize_t i = 0
     if text.p[0] == c"-":
         out[0] = c"-"
