@@ -26,8 +26,7 @@ cdef extern from "_core/letters.h" nogil:
         LETTER_USERINFO
         LETTER_PATH
         LETTER_QUERY
-    bint letter_is(unsigned char byte, unsigned int kind)
-    int letter_hex(unsigned char byte)
+    bint letter_is(unsigned char byte, unsigned int kinds)
 
 
 cdef enum:
@@ -57,24 +56,16 @@ cdef inline int gtin_check(span_t s) noexcept nogil:
 
 cdef inline int uuid_check(span_t s) noexcept nogil:
     """Check for hexadecimal digits, in any case, grouped 8-4-4-4-12; any version, any variant."""
-    cdef unsigned char ignored[16]
-    return uuid_read(s, ignored)
-
-
-cdef inline int uuid_read(span_t s, unsigned char* out) noexcept nogil:
-    """Read a uuid's sixteen bytes."""
-    cdef Py_ssize_t i = 0
-    cdef int n, digits = 0
-    if s.n != UUID_TEXT or s.p[8] != c'-' or s.p[13] != c'-' or s.p[18] != c'-' or s.p[23] != c'-':
+    cdef int i
+    if s.n != UUID_TEXT:
         return CODE_FORMAT
-    for n in range(16):
-        if n == 4 or n == 6 or n == 8 or n == 10:
-            i += 1
-        # Not a hexadecimal digit is -1, which keeps the sign of whatever it is joined with.
-        digits |= letter_hex(s.p[i]) | letter_hex(s.p[i + 1])
-        out[n] = <unsigned char>(letter_hex(s.p[i]) * 16 + letter_hex(s.p[i + 1]))
-        i += 2
-    return 0 if digits >= 0 else CODE_FORMAT
+    for i in range(UUID_TEXT):
+        if i == 8 or i == 13 or i == 18 or i == 23:
+            if s.p[i] != c'-':
+                return CODE_FORMAT
+        elif not letter_is(s.p[i], LETTER_HEX):
+            return CODE_FORMAT
+    return 0
 
 
 cdef inline int uri_check(span_t s) noexcept nogil:

@@ -62,11 +62,4 @@ static inline int letter_is(unsigned char byte, unsigned kinds)
     return (LETTERS[byte] & kinds) != 0;
 }
 
-/* The value of a hexadecimal digit; -1 if it is none. */
-static inline int letter_hex(unsigned char byte)
-{
-    if (!letter_is(byte, LETTER_HEX)) return -1;
-    return byte <= '9' ? byte - '0' : (byte | 0x20) - 'a' + 10;
-}
-
 #endif

@@ -43,6 +43,9 @@ cdef inline int number_scan(span_t s, number_t* out) noexcept nogil:
     """Take a number apart; CODE_TYPE if the text is none."""
     cdef const unsigned char* p = s.p
     cdef const unsigned char* end = s.p + s.n
+    # Zero, should a caller go on with what is no number.
+    out.first = out.last = -1
+    out.point = out.exponent = 0
     out.is_negative = p < end and p[0] == c'-'
     if out.is_negative or (p < end and p[0] == c'+'):
         p += 1
@@ -58,7 +61,6 @@ cdef inline int number_scan(span_t s, number_t* out) noexcept nogil:
         p += out.decimals_n
     if out.whole_n + out.decimals_n == 0:
         return CODE_TYPE
-    out.exponent = 0
     if p < end and number_exponent(p, end, &out.exponent) != 0:
         return CODE_TYPE
     out.point = out.whole_n + out.exponent
@@ -95,14 +97,13 @@ cdef inline int number_exponent(const unsigned char* p, const unsigned char* end
 
 
 cdef inline void number_trim(number_t* number) noexcept nogil:
-    """Find the first and the last digit that is not 0."""
+    """Find the first and the last digit that is not 0, if there is one."""
     cdef Py_ssize_t count = number.whole_n + number.decimals_n
     cdef Py_ssize_t first = 0
     cdef Py_ssize_t last = count - 1
     while first < count and number_digit(number, first) == 0:
         first += 1
     if first == count:
-        number.first = number.last = -1
         return
     while number_digit(number, last) == 0:
         last -= 1

@@ -1,0 +1,177 @@
+# Values on their way out: numerics in PostgreSQL's binary form, and every type that is not text as text.
+#
+# A numeric is sent as four 16-bit numbers, then its digits in base 10000, all big-endian: how many digits, the power of
+# 10000 of the first one, the sign, and how many decimals to show. Digits begin and end with one that is not 0; zero has none.
+# The decimals to show stay as they were declared or written: 1.50 is sent as 1.50.
+#
+# Source: PostgreSQL, src/backend/utils/adt/numeric.c, numeric_send; held to vectors that a server made.
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from _core.moment cimport CIVIL_DAY_US, civil_date
+from _core.number_scan cimport NUMERIC_DECIMALS, POWER_OF_TEN, number_digit, number_scan, number_sign, number_t
+from _core.span cimport span_t
+
+
+cdef extern from "_core/float_write.h" nogil:
+    int float_write(double value, char* out)
+
+
+cdef enum:
+    NUMERIC_HEAD = 8                  # bytes before the digits
+    NUMERIC_NEGATIVE = 0x4000
+    NUMERIC_BASE = 10000
+    NUMERIC_BASE_DIGITS = 4
+    INT64_BASE_DIGITS = 10            # five before and five after the point, for every scale up to 18
+
+
+cdef inline int numeric_put_scaled(unsigned char* out, int64_t v, int scale) noexcept nogil:
+    """Write v / 10^scale, scale 0 to 18, as a numeric with that many decimals; give the bytes, at most 20."""
+    cdef int digits[INT64_BASE_DIGITS]
+    cdef uint64_t size = 0 - <uint64_t>v if v < 0 else <uint64_t>v
+    cdef uint64_t whole = size // POWER_OF_TEN[scale]
+    cdef uint64_t rest = size % POWER_OF_TEN[scale]
+    cdef int places = scale
+    cdef int first = INT64_BASE_DIGITS // 2
+    cdef int end = first
+    cdef int i
+    while whole:
+        first -= 1
+        digits[first] = <int>(whole % NUMERIC_BASE)
+        whole //= NUMERIC_BASE
+    while rest:
+        if places >= NUMERIC_BASE_DIGITS:
+            places -= NUMERIC_BASE_DIGITS
+            digits[end] = <int>(rest // POWER_OF_TEN[places])
+            rest %= POWER_OF_TEN[places]
+        else:
+            digits[end] = <int>(rest * POWER_OF_TEN[NUMERIC_BASE_DIGITS - places])
+            rest = 0
+        end += 1
+    # Zeros at the ends: first groups of a fraction, last groups of a whole number.
+    while first < end and digits[first] == 0:
+        first += 1
+    while end > first and digits[end - 1] == 0:
+        end -= 1
+    numeric_put_head(out, end - first, INT64_BASE_DIGITS // 2 - 1 - first, v < 0, scale)
+    for i in range(first, end):
+        put_int16(out + NUMERIC_HEAD + 2 * (i - first), digits[i])
+    return NUMERIC_HEAD + 2 * (end - first)
+
+
+cdef inline Py_ssize_t numeric_put_text(unsigned char* out, span_t s) noexcept nogil:
+    """Write a decimal that passed its check as a numeric; give the bytes, at most 12 and one for every two of the text."""
+    cdef number_t number
+    cdef int64_t group, last, at
+    cdef int64_t decimals
+    cdef Py_ssize_t n = 0
+    number_scan(s, &number)
+    decimals = min(max(number.decimals_n - number.exponent, 0), NUMERIC_DECIMALS)
+    if number.first < 0:
+        numeric_put_head(out, 0, 0, False, <int>decimals)
+        return NUMERIC_HEAD
+    # A digit's power of ten, shifted, is its group's power of 10000; shifting rounds towards the smaller.
+    group = (number.point - 1 - number.first) >> 2
+    last = (number.point - 1 - number.last) >> 2
+    numeric_put_head(out, <int>(group - last + 1), <int>group, number.is_negative, <int>decimals)
+    while group >= last:
+        at = number.point - NUMERIC_BASE_DIGITS * (group + 1)
+        put_int16(
+            out + NUMERIC_HEAD + 2 * n,
+            1000 * number_digit(&number, at) + 100 * number_digit(&number, at + 1)
+            + 10 * number_digit(&number, at + 2) + number_digit(&number, at + 3),
+        )
+        group -= 1
+        n += 1
+    return NUMERIC_HEAD + 2 * n
+
+
+cdef inline void numeric_put_head(
+    unsigned char* out, int ndigits, int weight, bint is_negative, int decimals
+) noexcept nogil:
+    put_int16(out, ndigits)
+    put_int16(out + 2, weight if ndigits else 0)
+    put_int16(out + 4, NUMERIC_NEGATIVE if is_negative else 0)
+    put_int16(out + 6, decimals)
+
+
+cdef inline void put_int16(unsigned char* out, int v) noexcept nogil:
+    out[0] = <unsigned char>(v >> 8)
+    out[1] = <unsigned char>v
+
+
+cdef inline Py_ssize_t decimal_text(int64_t v, int scale, unsigned char* out) noexcept nogil:
+    """Write v / 10^scale with its decimals; give the bytes, at most 21."""
+    cdef unsigned char reversed_text[24]
+    cdef uint64_t size = 0 - <uint64_t>v if v < 0 else <uint64_t>v
+    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t i, start = 0
+    # A digit before the point at least, so one more than there are decimals.
+    while size or n <= scale + (scale > 0):
+        if scale and n == scale:
+            reversed_text[n] = c'.'
+        else:
+            reversed_text[n] = <unsigned char>(c'0' + size % 10)
+            size //= 10
+        n += 1
+    if v < 0:
+        out[0] = c'-'
+        start = 1
+    for i in range(n):
+        out[start + i] = reversed_text[n - 1 - i]
+    return start + n
+
+
+cdef inline Py_ssize_t float_text(double v, unsigned char* out) noexcept nogil:
+    """Write the shortest decimal that reads back as v, or NaN, INF, -INF; give the bytes, at most 24."""
+    return float_write(v, <char*>out)
+
+
+cdef inline Py_ssize_t date_text(int32_t days, unsigned char* out) noexcept nogil:
+    """Write YYYY-MM-DD; give its ten bytes."""
+    cdef int year = 0, month = 0, day = 0
+    civil_date(days, &year, &month, &day)
+    put_pair(out, year // 100)
+    put_pair(out + 2, year % 100)
+    out[4] = c'-'
+    put_pair(out + 5, month)
+    out[7] = c'-'
+    put_pair(out + 8, day)
+    return 10
+
+
+cdef inline Py_ssize_t time_text(int64_t us, unsigned char* out) noexcept nogil:
+    """Write HH:MM:SS, and six decimals if they are not all zero; give the bytes, 8 or 15."""
+    cdef int second = <int>(us // 1000000)
+    cdef int rest = <int>(us % 1000000)
+    put_pair(out, second // 3600)
+    out[2] = c':'
+    put_pair(out + 3, second // 60 % 60)
+    out[5] = c':'
+    put_pair(out + 6, second % 60)
+    if rest == 0:
+        return 8
+    out[8] = c'.'
+    put_pair(out + 9, rest // 10000)
+    put_pair(out + 11, rest // 100 % 100)
+    put_pair(out + 13, rest % 100)
+    return 15
+
+
+cdef inline Py_ssize_t timestamp_text(int64_t us, unsigned char* out) noexcept nogil:
+    """Write an instant as YYYY-MM-DDTHH:MM:SS[.ffffff]Z; give the bytes, 20 or 27."""
+    cdef int64_t of_day = us % CIVIL_DAY_US
+    cdef Py_ssize_t n
+    if of_day < 0:
+        of_day += CIVIL_DAY_US
+    n = date_text(<int32_t>((us - of_day) // CIVIL_DAY_US), out)
+    out[n] = c'T'
+    n += 1 + time_text(of_day, out + n + 1)
+    out[n] = c'Z'
+    return n + 1
+
+
+cdef inline void put_pair(unsigned char* out, int number) noexcept nogil:
+    """Write two digits."""
+    out[0] = <unsigned char>(c'0' + number // 10)
+    out[1] = <unsigned char>(c'0' + number % 10)
