@@ -13,6 +13,7 @@ cdef dict FORMATS = {
 cdef dict TRANSFORMS = {
     "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER, "upper": TRANSFORM_UPPER,
 }
+cdef object FAR = Fraction(10) ** FAR_EXPONENT
 cdef object FAR_LENGTH = 1 << 40    # characters: longer than any cell
 cdef tuple LIMITS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
 
@@ -229,10 +230,13 @@ cdef object exact_whole(const field_t* op, field, str text):
 cdef object exact_scaled(value, int scale):
     # 1e999999999 has too many digits to write out, and none of them matters.
     if value and value.adjusted() > FAR_EXPONENT:
-        return Fraction(-1 if value < 0 else 1) * 10 ** FAR_EXPONENT
-    if value and value.adjusted() < -FAR_EXPONENT:
-        return Fraction(-1 if value < 0 else 1, 10 ** FAR_EXPONENT)
-    return Fraction(value) * 10 ** scale
+        exact = FAR if value > 0 else -FAR
+    elif value and value.adjusted() < -FAR_EXPONENT:
+        exact = 1 / FAR if value > 0 else -1 / FAR
+    else:
+        exact = Fraction(value)
+    # As objects: C would make a double of the power.
+    return exact * Fraction(10) ** scale
 
 
 cdef int64_t moment_of(const field_t* op, field, str text, span_t span) except? -1:

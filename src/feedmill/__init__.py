@@ -1,0 +1,1 @@
+"""feedmill validates, transforms and loads record files in parallel threads, and tells the truth about every record."""

@@ -1,0 +1,73 @@
+"""The door to the compiled kernel: the one module that imports `feedmill._core`.
+
+A `Plan` is a schema and a dialect compiled; a `Batch` is what it makes of one chunk of a feed. Both are plain C
+beneath, let go of the GIL while they work, and never change once they exist, so any number of threads may use
+one plan, and read one batch. How the kernel works inside stands at the head of ``src/_core.pyx``.
+
+Examples
+--------
+>>> from feedmill.dialect import Dialect
+>>> from feedmill.records import Base, rejects_of
+>>> from feedmill.schema import Constraints, Field, Schema
+>>> schema = Schema((Field("sku"), Field("stock", "integer", constraints=Constraints(minimum="0"))))
+>>> batch = parse(b"A-1,12\nA-2,-3\n", schema, Dialect(header=False))
+>>> batch.tuples()
+[('A-1', 12)]
+>>> [(reject.position.record, reject.column, reject.code) for reject in rejects_of(batch, schema.names, Base())]
+[(2, 'stock', 'minimum')]
+"""
+
+from collections.abc import Buffer, Sequence
+
+from feedmill._core import Batch, Plan
+from feedmill.dialect import Dialect
+from feedmill.schema import Field, Schema
+
+__all__ = ["Batch", "Plan", "parse", "simd"]
+
+
+def parse(data: Buffer, schema: Schema, dialect: Dialect, columns: Sequence[str] | None = None) -> Batch:
+    """Read whole records once, without keeping the plan.
+
+    Parameters
+    ----------
+    data : buffer
+        A feed, or a part of one that starts and ends with a record, without its header; at most 1 GiB.
+    schema : Schema
+        What the records are held to.
+    dialect : Dialect
+        How they are written.
+    columns : sequence of str, optional
+        The feed's columns, when they are not the schema's fields in the schema's order.
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    SchemaError
+        See `Plan`.
+    ValueError
+        The data has more than 1 GiB.
+
+    Thread safety
+    -------------
+    any thread
+
+    Notes
+    -----
+    Compiling a plan takes some hundred microseconds, as long as parsing some hundred kilobytes.
+    """
+    return Plan(schema, dialect, columns).parse(data)
+
+
+def simd() -> str:
+    """Name the instruction set that plans use on this machine.
+
+    Examples
+    --------
+    >>> simd() in {"scalar", "sse2", "avx2"}
+    True
+    """
+    return Plan(Schema((Field("any"),)), Dialect()).simd
