@@ -321,11 +321,8 @@ def refusal(transaction: Transaction, layout: Layout, record: int, error: Refuse
             f"SELECT CAST({stage} AS text) FROM {layout.stage} WHERE r = {int(record)}"
         )
         value = text(found)[:MAX_VALUE_CHARACTERS]
-    if (
-        layout.key
-        and error.sqlstate == UNIQUE_VIOLATION
-        and set(columns) == {column.name for column in layout.key}
-    ):
+    key = {column.name for column in layout.key}
+    if key and error.sqlstate == UNIQUE_VIOLATION and set(columns) == key:
         return duplicate_key(layout, record, value, "a row of the table")
     reason = " ".join(error.reason.split())[:MAX_REASON_CHARACTERS]
     return LaneReject(

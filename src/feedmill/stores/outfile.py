@@ -57,7 +57,7 @@ class OutFile:
         self._temporary: Path | None = None
         try:
             self._mode = self._final_mode()
-            self._file = self._open()
+            self._file, self._temporary = self._open()
             if keep and self._temporary is not None:
                 self._copy_target()
         except OSError as error:
@@ -110,16 +110,16 @@ class OutFile:
             raise UsageError(f"{self.path} is a symbolic link; name the file it points to.")
         return stat.S_IMODE(status.st_mode)
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> tuple[BinaryIO, Path | None]:
         path = Path(self.path)
         if (path.exists() and not path.is_file()) or STREAMS.fullmatch(self.path):
-            return open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb", BUFFER_BYTES)  # noqa: PTH123 - it is a descriptor
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+            return open(descriptor, "wb", BUFFER_BYTES), None  # noqa: PTH123 - it is a descriptor
         temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
-        self._temporary = temporary
-        return open(descriptor, "wb", BUFFER_BYTES)  # noqa: PTH123 - it is a descriptor
+        return open(descriptor, "wb", BUFFER_BYTES), temporary  # noqa: PTH123 - it is a descriptor
 
     def _copy_target(self) -> None:
         try:

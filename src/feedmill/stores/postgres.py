@@ -70,6 +70,7 @@ SESSION_SETTINGS = "SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET Da
 # NAMEDATALEN - 1.
 APPLICATION_NAME_BYTES = 63
 
+STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
     "28": "check user and password (PGPASSWORD, PGSERVICE and ~/.pgpass work too)",
     "3D": "create the database, or name another in the URL",
@@ -255,7 +256,7 @@ class PostgresDatabase:
         """Say what happened and what to do about it, without the URL's secrets or the contents of rows."""
         state = error.sqlstate or ""
         if self.stop.is_set():
-            return StoreError(f"{self.target.text}: the run was stopped; continue it with --resume.")
+            return StoreError(STOPPED.format(self.target.text))
         advice = next(
             (ADVICE[key] for key in (state, state[:2]) if key in ADVICE),
             "mend that, then continue with --resume",
@@ -307,6 +308,8 @@ class PostgresSession:
         database = self._database
         backoff = Backoff(database.options.retry, database.stop)
         while True:
+            if database.stop.is_set():
+                raise StoreError(STOPPED.format(database.target.text))
             try:
                 connection = self._connected()
                 with connection.transaction():

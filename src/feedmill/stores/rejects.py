@@ -4,8 +4,8 @@ Columns: ``record,line,byte,column,code,message,value``. With several feeds the 
 feed by feed, and each feed's records count from 1.
 
 In CSV no cell can be a formula when a spreadsheet opens the file: where a line of a cell starts with one of
-``= + - @``, a tab or a line end (also full-width, after blanks, or after apostrophes), an apostrophe goes
-before it, after OWASP's "CSV injection". To undo it, take one apostrophe off where ``'`` leads such a start.
+``= + - @`` (also full-width, after blanks or after apostrophes), or a cell with a tab or line end, an
+apostrophe goes before it, after OWASP's "CSV injection". To undo it, take one apostrophe off such a start.
 JSON Lines needs none of that and keeps values as they are.
 """
 
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("record", "line", "byte", "column", "code", "message", "value")
 ENDINGS: Final = (".csv", ".jsonl")
 
-# Blanks of any kind (but no line end) and apostrophes, then a trigger: ASCII, full-width, or the small and
-# superscript forms that spreadsheets' normalisation turns into them.
+# ASCII, full-width, and the small and superscript forms that normalisation makes the same.
+TRIGGERS: Final = r"=+\-@＝＋－＠﹢﹣﹦﹫−"
+# Blanks of any kind but line ends, and apostrophes, may lead: to some programs they are not there.
+LEAD: Final = r"[^\S\r\n]*'*[^\S\r\n]*"
 FORMULA: Final = re.compile(
-    r"(?:^|(?<=[\n\r\x0b\x0c\x85\u2028\u2029]))(?=[^\S\n\r]*'*[^\S\n\r]*[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−])"
+    rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
 )
-MAY_NEED_QUOTES: Final = re.compile(r'[,"\r\n\x0b\x0c\x85\u2028\u2029;\t\']')
+# For commas, and for semicolons and tabs where a spreadsheet takes those instead.
+MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x85\u2028\u2029]')
 
 
 class RejectFile:

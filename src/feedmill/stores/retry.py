@@ -42,9 +42,8 @@ def verdict(sqlstate: str | None) -> Verdict:
 
     Examples
     --------
-    >>> verdict("40P01"), verdict("23514"), verdict("42501")
-    (<Verdict.RETRY: 'the same again may work'>, <Verdict.DATA: 'a row is at fault'>, <Verdict.FATAL: 'the run
-    cannot go on'>)
+    >>> [verdict(state).name for state in ("40P01", "23514", "42501")]
+    ['RETRY', 'DATA', 'FATAL']
     """
     if sqlstate is None or sqlstate.startswith("08") or sqlstate in RETRIED:
         return Verdict.RETRY

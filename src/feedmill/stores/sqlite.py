@@ -47,6 +47,7 @@ SQLSTATES = {
 }
 # The second: another process is busy recovering or checkpointing.
 RETRIED = ("SQLITE_BUSY", "SQLITE_LOCKED")
+STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
     "SQLITE_FULL": "free disk space, then continue with --resume",
     "SQLITE_READONLY": "make the file and its directory writable",
@@ -168,7 +169,7 @@ class SqliteDatabase:
     def fault(self, error: sqlite3.Error) -> StoreError:
         """Say what happened and what can be done about it."""
         if self.stop.is_set():
-            return StoreError(f"{self.path}: the run was stopped; continue it with --resume.")
+            return StoreError(STOPPED.format(self.path))
         name = name_of(error)
         advice = next(
             (words for key, words in ADVICE.items() if name.startswith(key)),
@@ -202,6 +203,8 @@ class SqliteSession:
         database = self._database
         backoff = Backoff(database.retry, database.stop)
         while True:
+            if database.stop.is_set():
+                raise StoreError(STOPPED.format(database.path))
             try:
                 return self._attempt(work)
             except sqlite3.Error as error:

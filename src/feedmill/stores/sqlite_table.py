@@ -50,7 +50,7 @@ class SqliteTables:
         check_names(table, schema.names, "sqlite")
         if table.namespace not in {"", "main"}:
             raise UsageError(
-                f'{table}: an SQLite file has no schemas; write "{table}" in double quotes if the dot is meant.'
+                f"{table}: an SQLite file has no schemas; put the name in double quotes if the dot is meant."
             )
         self.database = SqliteDatabase(target.path, retry)
         self.schema = schema
