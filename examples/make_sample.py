@@ -25,6 +25,7 @@ CURRENCY_OF = {
     "Switzerland": "CHF", "United Kingdom": "USD",
 }  # fmt: skip
 KILOGRAMS_OF = {"g": 0.001, "gr": 0.001, "kg": 1.0, "oz": 0.028349523125, "lb": 0.45359237, "lbs": 0.45359237}
+MAIL_ADDRESS = re.compile(r"\w@\w+\.\w")
 MASS = re.compile(r"(.*?)\s*\b(g|gr|kg|oz|lbs?)\b", re.IGNORECASE)
 
 
@@ -74,7 +75,11 @@ def main() -> None:
     sales = [sale for day in days.values() for sale in day]
     with (data / "real/datakick/items.csv").open(encoding="utf-8", newline="") as file:
         items = list(csv.DictReader(file))
-    offers = [offer_of_item(item, sales[SALES_PER_ITEM * n], codes) for n, item in enumerate(items)]
+    offers = [
+        offer_of_item(item, sales[SALES_PER_ITEM * n], codes)
+        for n, item in enumerate(items)
+        if not MAIL_ADDRESS.search(item["Name"])  # one name is somebody's addresses and telephone number
+    ]
     offers += [offer_of_gift(sale, codes) for day in LAST_DAYS for sale in days[day]]
     offers.sort(key=lambda offer: offer.updated_at)
     write(out / "dealer_feed.csv", [field.name for field in fields(Offer)], map(astuple, offers))

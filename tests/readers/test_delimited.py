@@ -113,7 +113,7 @@ class TestPlaces:
         found = read(path, data, Dialect(max_record_bytes=100), chunk_size)
         assert [(place, code) for place, code, _, _ in found.rejects] == [
             ((2, 3, 8), "record_too_long"),
-            ((3, 4, 5011), "missing_cell"),
+            ((3, 4, 5012), "missing_cell"),
         ]
         assert found.rejects[0][3].rstrip(b"\n") == b"3," + b"x" * 98
         assert [row[0] for row in found.rows] == [1, 4]

@@ -1,5 +1,6 @@
 """JSON Lines: objects become records, anything else rejects its own line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,15 @@ def test_a_value_no_cell_can_hold_rejects_its_field(path: Path) -> None:
     assert found.rows == []
     assert found.rejects == [
         ((1, 1, 0), "type", 0, '{"x": ["1", "é"]}'.encode()),
-        ((2, 2, 35), "type", 1, b'["1"]'),
+        ((2, 2, 34), "type", 1, b'["1"]'),
     ]
+
+
+@pytest.mark.parametrize("depth", [100, 900, 990, 5_000, 100_000])
+def test_nesting_of_any_depth_is_one_reject(path: Path, depth: int) -> None:
+    found = read(path, b'{"a": ' + b"[" * depth + b"]" * depth + b'}\n{"a": "x", "b": "y"}\n')
+    assert [(place[0], code) for place, code, _, _ in found.rejects] == [(1, "type")]
+    assert [row[0] for row in found.rows] == [2]
 
 
 def test_a_lone_surrogate_and_a_nul_reject_their_cells(path: Path) -> None:
@@ -153,8 +161,6 @@ _VALUES = (
 def test_any_chunk_size_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, lines: list[object], chunk_size: int
 ) -> None:
-    import json
-
     path = tmp_path_factory.getbasetemp() / "property.jsonl"
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     whole = read(path, text.encode())

@@ -105,15 +105,13 @@ class JsonLinesReader(OpenFeed):
         """Add one line's record."""
         try:
             value: Json = self._decoder.decode(line.decode())
+            if not isinstance(value, dict):
+                raise TypeError
+            lines.add(value, place)
         except UnicodeDecodeError:
             lines.add_bad(Code.ENCODING, line, place)
-        except (ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError):  # recursion: brackets nested without end
             lines.add_bad(Code.TYPE, line, place)
-        else:
-            if isinstance(value, dict):
-                lines.add(value, place)
-            else:
-                lines.add_bad(Code.TYPE, line, place)
 
 
 @dataclass(frozen=True, slots=True)
