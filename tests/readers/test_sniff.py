@@ -87,6 +87,17 @@ def test_nothing_to_go_by_leaves_what_was_said() -> None:
     assert "no candidate" in guess.evidence[1]
 
 
+def test_what_is_known_is_no_candidate() -> None:
+    guess = sniff(b"|a remark\na;b\n1;2\n", Dialect(comment="|"))
+    assert guess.dialect == Dialect(delimiter=";", comment="|")
+
+
+def test_of_json_lines_only_the_encoding_is_guessed() -> None:
+    guess = sniff('{"a": "é"}\n'.encode("utf-16"), Dialect(format="jsonl"))
+    assert guess.dialect == Dialect(format="jsonl", encoding="utf-16")
+    assert len(guess.evidence) == 1
+
+
 def test_a_compressed_file_is_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "feed"
     path.write_bytes(gzip.compress(table(";", 5_000).encode()))

@@ -15,12 +15,13 @@ import importlib
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from feedmill.errors import FeedError, ReadError
 from feedmill.readers.blocks import ByteSource
 
-__all__ = ["MAGIC_BYTES", "DecompressedSource", "decompressor_for"]
+__all__ = ["MAGIC_BYTES", "Compression", "DecompressedSource", "compression_of"]
 
 MAGIC_BYTES: Final = 6
 """Bytes that suffice to tell the kinds apart."""
@@ -30,8 +31,6 @@ _OUTPUT_BYTES: Final = 4 * 1024  # what a fault in bzip2, xz or Zstandard can co
 _MAX_RATIO: Final = 200  # text rarely passes 30; a bomb of zeros has 1,000 and more
 _RATIO_FREE_BYTES: Final = 16 << 20  # output without a limit: a small file of repeated rows is no attack
 _XZ_MEMORY_BYTES: Final = 256 << 20  # `xz -9` needs 65 MB; a crafted header can ask for 4 GB
-
-_FAULTS: Final = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError)
 
 
 class Decompressor(Protocol):
@@ -44,6 +43,25 @@ class Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """One kind of compression.
+
+    Parameters
+    ----------
+    name : str
+        What people call it.
+    make : callable
+        Makes what decompresses one member.
+    fault : type of exception
+        What that raises about damaged data.
+    """
+
+    name: str
+    make: Callable[[], Decompressor]
+    fault: type[Exception]
 
 
 class GzipMember:
@@ -91,8 +109,8 @@ class DecompressedSource:
     ----------
     source : ByteSource
         The compressed bytes.
-    kind, make : str, callable
-        What `decompressor_for` found.
+    kind : Compression
+        How, as `compression_of` has found.
     name : str
         The feed's, for messages.
 
@@ -101,10 +119,10 @@ class DecompressedSource:
     one thread
     """
 
-    def __init__(self, source: ByteSource, kind: str, make: Callable[[], Decompressor], name: str) -> None:
+    def __init__(self, source: ByteSource, kind: Compression, name: str) -> None:
         self._source = source
-        self._make = make
-        self._what = f"feed {name} ({kind})"
+        self._kind = kind
+        self._what = f"feed {name} ({kind.name})"
         self._member: Decompressor | None = None
         self._block = bytearray(_INPUT_BYTES)
         self._pending = b""  # compressed bytes that no member has been given yet
@@ -138,7 +156,7 @@ class DecompressedSource:
                 return False
             if self._bytes_out or self._bytes_in > len(self._pending):
                 self._pending = self._pending.lstrip(b"\0")
-        self._member = self._make()
+        self._member = self._kind.make()
         return True
 
     def _step(self, wanted: int) -> bytes:
@@ -154,7 +172,7 @@ class DecompressedSource:
         try:
             limit = wanted if isinstance(member, GzipMember) else min(wanted, _OUTPUT_BYTES)
             output = member.decompress(data, limit)
-        except _FAULTS as error:
+        except self._kind.fault as error:
             raise self._fault(f"it is damaged ({error})") from error
         if member.eof:
             self._pending = member.unused_data.lstrip(b"\0")
@@ -183,7 +201,7 @@ class DecompressedSource:
         )
 
 
-def decompressor_for(head: bytes, name: str) -> tuple[str, Callable[[], Decompressor]] | None:
+def compression_of(head: bytes, name: str) -> Compression | None:
     """Tell by its first bytes how a feed is compressed.
 
     Parameters
@@ -195,8 +213,8 @@ def decompressor_for(head: bytes, name: str) -> tuple[str, Callable[[], Decompre
 
     Returns
     -------
-    tuple or None
-        The kind's name, and what makes a decompressor for one member. None: not compressed.
+    Compression or None
+        None: it is not compressed.
 
     Raises
     ------
@@ -204,23 +222,29 @@ def decompressor_for(head: bytes, name: str) -> tuple[str, Callable[[], Decompre
         If this Python has no module for the kind.
     """
     if head.startswith(b"\x1f\x8b"):
-        return "gzip", GzipMember
+        return Compression("gzip", GzipMember, zlib.error)
     if head.startswith(b"BZh") and head[3:4].isdigit():
-        return "bzip2", bz2.BZ2Decompressor
+        return Compression("bzip2", bz2.BZ2Decompressor, OSError)
     if head.startswith(b"\xfd7zXZ\0"):
-        return "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+        return Compression("xz", _xz, lzma.LZMAError)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return "zstd", _zstd(name)
+        return _zstd(name)
     return None
 
 
-def _zstd(name: str) -> Callable[[], Decompressor]:
+def _xz() -> Decompressor:
+    """Make a decompressor that a crafted header cannot make take all memory."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+
+
+def _zstd(name: str) -> Compression:
     """Find the decompressor in the standard library (3.14 on) or in its backport."""
     for module in ("compression.zstd", "backports.zstd"):
         try:
-            return cast("Callable[[], Decompressor]", importlib.import_module(module).ZstdDecompressor)
+            zstd = importlib.import_module(module)
         except ImportError:
             continue
+        return Compression("zstd", zstd.ZstdDecompressor, zstd.ZstdError)
     raise FeedError(
         f"feed {name} is compressed with Zstandard, which Python reads from 3.14 on; "
         "install backports.zstd, or pipe it in: zstd -dc FILE | feedmill … -"

@@ -14,7 +14,7 @@ from feedmill.dialect import Dialect
 from feedmill.errors import FeedError
 from feedmill.readers.blocks import STDIN, ByteSource, FileSource, HeadedSource
 from feedmill.readers.buffers import BufferPool
-from feedmill.readers.compressed import MAGIC_BYTES, DecompressedSource, decompressor_for
+from feedmill.readers.compressed import MAGIC_BYTES, DecompressedSource, compression_of
 from feedmill.readers.delimited import DelimitedReader
 from feedmill.readers.jsonlines import JsonLinesReader
 from feedmill.readers.transcoded import TranscodedSource
@@ -141,10 +141,9 @@ def _text_of(file: FileSource, dialect: Dialect) -> ByteSource:
 def _unpacked(file: FileSource) -> HeadedSource:
     """Stack on a file what decompresses it, if it is compressed; refuse what cannot be a feed."""
     headed = HeadedSource(file, MAGIC_BYTES)
-    found = decompressor_for(headed.head, file.name)
-    if found:
-        kind, make = found
-        headed = HeadedSource(DecompressedSource(headed, kind, make, file.name), MAGIC_BYTES)
+    kind = compression_of(headed.head, file.name)
+    if kind:
+        headed = HeadedSource(DecompressedSource(headed, kind, file.name), MAGIC_BYTES)
     for magic, what in _NOT_TEXT.items():
         if headed.head.startswith(magic):
             raise FeedError(f"feed {file.name} is {what}; feedmill reads delimited text and JSON Lines")

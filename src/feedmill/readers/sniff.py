@@ -118,12 +118,15 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     """
     encoding, why = _encoding_of(sample, is_whole)
     base = dataclasses.replace(dialect or Dialect(), encoding=encoding)
+    if base.format == "jsonl":
+        return Sniffed(base, (why,))
     text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, is_whole)
     lines = re.findall(r"[^\n]*\n|[^\n]+", text.removeprefix("\ufeff"))[base.skip_rows :]
     if not is_whole and len(lines) > 1:
         del lines[-1]  # it may have been cut
     data = "".join(lines[:_SAMPLE_RECORDS]).encode()
-    best = max((_try(data, base, delimiter) for delimiter in _DELIMITERS), key=lambda trial: trial.rank)
+    candidates = [delimiter for delimiter in _DELIMITERS if delimiter not in {base.comment, base.escape}]
+    best = max((_try(data, base, delimiter) for delimiter in candidates), key=lambda trial: trial.rank)
     if not best.rank[0]:
         return Sniffed(base, (why, "delimiter: no candidate splits the records; taken as it was"))
     counted = f"{best.agreeing} of {best.records} records have {best.width} cells"
