@@ -47,6 +47,17 @@ build: .venv/made-from ## Build the kernel where src/_core has changed
 build-gil: .venv-gil/made-from
 	@$(call build_kernel,$(PYTHON_GIL))
 
+##—— The sample ——
+
+RUN := .venv/bin/feedmill process examples/dealer_feed.csv --to sqlite:///build/run/feedmill.db --create-dealers \
+	--rejects build/run/rejects.csv --report build/run/report.json
+
+# Some records of the sample are bad, as in life: exit code 1 says so and is no failure of the run.
+.PHONY: run
+run: build ## Load the sample feed into build/run/feedmill.db, its rejects into build/run/rejects.csv
+	@mkdir -p build/run
+	$(RUN) || [ $$? -eq 1 ]
+
 ##—— The tests ——
 
 .PHONY: test
@@ -66,6 +77,16 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core $(ARGS)
+
+# The interpreter is instrumented too, or its own locks would look like races. It borrows the packages of .venv, whose
+# kernel it would take as well, were its own not found first.
+.PHONY: tsan
+tsan: build ## Run the thread tests under the thread sanitizer, on an interpreter built for it: ten minutes, once
+	FEEDMILL_SANITIZE=thread flock build/kernel.lock $(PYTHON) setup.py -q build --build-lib build/tsan
+	python=$$(tools/build-python thread-sanitizer) && \
+	packages=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	TSAN_OPTIONS="suppressions=$${python%/bin/*}/tsan-suppressions exitcode=66" \
+	PYTHONPATH="build/tsan:$$packages" "$$python" -m pytest tests/threads $(ARGS)
 
 # On the build with the GIL, where coverage has a tracer in C. Of the kernel, gcov counts the lines, threads included.
 .PHONY: cover
