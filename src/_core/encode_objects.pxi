@@ -16,7 +16,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 
 from decimal import Decimal
 
-from _core.numeric_binary cimport date_text
+from _core.moment cimport civil_date
 from _core.value_text cimport VALUE_TEXT_MAX, value_put_text
 from _core.view cimport rows_has, view_bool, view_has, view_int, view_text
 
@@ -43,14 +43,9 @@ cdef inline str plain_value(const view_t* view, Py_ssize_t row):
 
 
 cdef inline object date_value(int32_t days):
-    # The calendar is worked out once, in date_text; its ten digits and hyphens are taken apart again.
-    cdef unsigned char text[VALUE_TEXT_MAX]
-    date_text(days, text)
-    return date_new(
-        (text[0] & 15) * 1000 + (text[1] & 15) * 100 + (text[2] & 15) * 10 + (text[3] & 15),
-        (text[5] & 15) * 10 + (text[6] & 15),
-        (text[8] & 15) * 10 + (text[9] & 15),
-    )
+    cdef int year, month, day
+    civil_date(days, &year, &month, &day)
+    return date_new(year, month, day)
 
 
 cdef inline object time_value(int64_t us):
@@ -59,7 +54,7 @@ cdef inline object time_value(int64_t us):
 
 
 cdef inline object datetime_value(int64_t us):
-    cdef unsigned char text[VALUE_TEXT_MAX]
+    cdef int year, month, day
     cdef int64_t seconds = us // 1000000
     cdef int fraction = <int> (us % 1000000)
     cdef int days, second
@@ -71,12 +66,9 @@ cdef inline object datetime_value(int64_t us):
     if second < 0:
         second += DAY_SECONDS
         days -= 1
-    date_text(days, text)
+    civil_date(days, &year, &month, &day)
     return datetime_new(
-        (text[0] & 15) * 1000 + (text[1] & 15) * 100 + (text[2] & 15) * 10 + (text[3] & 15),
-        (text[5] & 15) * 10 + (text[6] & 15),
-        (text[8] & 15) * 10 + (text[9] & 15),
-        second // 3600, second // 60 % 60, second % 60, fraction, get_utc(), 0,
+        year, month, day, second // 3600, second // 60 % 60, second % 60, fraction, get_utc(), 0
     )
 
 
