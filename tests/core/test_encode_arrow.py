@@ -153,16 +153,19 @@ def exports(batch: Batch, times: int) -> Iterator[tuple[object, object]]:
 
 @pytest.mark.parametrize("consume", [True, False], ids=["taken", "dropped"])
 def test_nothing_is_leaked(consume: bool) -> None:
-    """Each export copies 160 KB of decimals, so 2,000 leaked ones would be 320 MB."""
+    """Each export copies 160 KB of decimals, so 5,000 leaked ones would be 800 MB.
+
+    The limit lies above what the address sanitizer keeps of freed memory.
+    """
     rows = [(str(number), None) for number in range(10_000)]
     batch = batch_of(rows, [Field("price", "number", precision=12, scale=2), Field("x")])
     for described, array in exports(batch, 20):
         pa.RecordBatch._import_from_c_capsule(described, array)
     before = kept_bytes()
-    for described, array in exports(batch, 2_000):
+    for described, array in exports(batch, 5_000):
         if consume:
             pa.RecordBatch._import_from_c_capsule(described, array)
-    assert kept_bytes() - before < 64 * MIB
+    assert kept_bytes() - before < 400 * MIB
 
 
 def test_threads_take_and_release_one_batch_at_once() -> None:

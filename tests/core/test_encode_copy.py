@@ -64,7 +64,7 @@ def send_numeric(value: Decimal) -> bytes:
     """Write base-10000 groups around the point, without the zero groups at either end."""
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)
-    whole, _, fraction = f"{abs(value):f}".partition(".")
+    whole, _, fraction = f"{value.copy_abs():f}".partition(".")
     whole = whole.zfill(-(-len(whole) // 4) * 4)
     fraction = fraction.ljust(-(-len(fraction) // 4) * 4, "0")
     groups = [int((whole + fraction)[at : at + 4]) for at in range(0, len(whole + fraction), 4)]

@@ -80,7 +80,7 @@ def test_each_kind_of_value_has_its_text() -> None:
     lines = batch_of(batches.SAMPLE).csv(line_end="\r\n").decode().split("\r\n")
     assert lines[0].split(",") == [
         '"Óleo 12"""', "01234567-89ab-cdef-0123-456789ABCDEF", "-7", "12.50", "1.0e3", "0.1", "true",
-        "2024-02-29", "23:59:59.5", "1999-12-31T23:59:59.999999Z",
+        "2024-02-29", "23:59:59.500000", "1999-12-31T23:59:59.999999Z",
     ]  # fmt: skip
     assert lines[2].split(",") == [
         '""', "00000000-0000-0000-0000-000000000000", "9223372036854775807", "-0.01", "+.50", "-INF", "false",
