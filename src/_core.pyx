@@ -1,15 +1,16 @@
-"""The kernel: bytes of a feed in, columns of good records and findings of bad ones out. `feedmill.kernel` is its door."""
+"""The kernel: bytes of a feed in, columns of good records and findings of bad ones out (feedmill.kernel)."""
 
 # How a chunk becomes a batch, all of it without the GIL and without a Python object:
 #
-#     bytes ─────────▶ index ──────────▶ rows ──────────────────────────────────▶ batch
-#     a chunk of       where separators  one after the other, field by field:     Arrow columns of the good records,
-#     whole records    and rows end      missing, transforms, type, constraints   findings of the bad ones
-#     (a buffer)       scan.h            rows.pxd → values.pxd → checks.pxd        columns.pxd, rejects.pxd
+#     bytes ────────▶ index ───────────▶ rows ────────────────────────────────▶ batch
+#     a chunk of      where separators   one by one, and field by field:        Arrow columns of good records,
+#     whole records   and rows end       missing, transforms, type, limits      findings of bad ones
+#     (a buffer)      scan.h             rows.pxd → values.pxd → checks.pxd      columns.pxd, rejects.pxd
 #
 #                      Plan.last_record_end runs the first step only, to cut a feed into chunks.
 #
-# What is where. The parts in _core/*.pxd and *.h know no Python object, take pointer and length, and return a status:
+# What is where. The parts in _core/*.pxd and *.h know no Python object, take pointer and length, and return a
+# status:
 #
 #     the frame        span.pxd      pointer and length           codes.pxd     what can be found
 #                      scan.h .pxd   the tokenizer                 scan_block.h  its vector half
@@ -26,9 +27,9 @@
 #     compile.pxi      Field → field_t                             plan.pxi      class Plan
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
 #
-# Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to is that call's
-# alone. The one thing shared is a plan's list of memory to be used again, which has a lock. Nothing in this module is written
-# to after import.
+# Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to
+# is that call's alone. The one thing shared is a plan's list of memory to be used again, which has a lock.
+# Nothing in this module is written to after import.
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -49,15 +50,16 @@ from feedmill.errors import SchemaError
 
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
 from _core.columns cimport (
-    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP, COL_UTF8,
-    batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
+    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
+    COL_UTF8, batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
 )
 from _core.number cimport float_parse, numeric_check
 from _core.plan cimport (
     FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, FORMAT_UUID, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME,
-    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE,
-    LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM,
-    TRANSFORM_UPPER, field_t, limit_is_exclusive, limit_is_lower, limit_t, plan_free, plan_t, storage_of,
+    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, LIMIT_COUNT, LIMIT_NEVER,
+    LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE,
+    TRANSFORM_LOWER, TRANSFORM_TRIM, TRANSFORM_UPPER, field_t, limit_is_exclusive, limit_is_lower, limit_t,
+    plan_free, plan_t, storage_of,
 )
 from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, reader_t, scratch_bytes, scratch_free, scratch_t,
@@ -73,7 +75,8 @@ from _core.wordset cimport wordset_build, wordset_t
 cdef class Plan
 cdef class Batch
 
-# The instruction set that tests force; empty: the best there is. Read once, because plans of one process should agree.
+# The instruction set that tests force; empty: the best there is. Read once, because plans of one process
+# should agree.
 SIMD = os.environ.get("FEEDMILL_SIMD", "")
 
 include "_core/callouts.pxi"

@@ -14,7 +14,7 @@ from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
 from feedmill.kernel import Batch, Plan, parse, simd
-from feedmill.records import Base, rejects_of
+from feedmill.records import Base, Position, rejects_of
 from feedmill.schema import Constraints, Field, Schema
 
 PLAIN = Dialect()
@@ -66,7 +66,9 @@ def test_a_required_field_needs_a_column() -> None:
     ],
 )
 def test_constants_have_to_read_as_the_type(field: Field, text: str) -> None:
-    with pytest.raises(SchemaError, match=f"field 'a': constraint value '{text}' does not read as a {field.type}"):
+    with pytest.raises(
+        SchemaError, match=f"field 'a': constraint value '{text}' does not read as a {field.type}"
+    ):
         Plan(Schema((field,)), PLAIN)
 
 
@@ -126,7 +128,9 @@ def test_text_is_no_buffer(data: object) -> None:
 
 
 def test_damage_is_one_of_two() -> None:
-    with pytest.raises(ValueError, match="damage 'bad_quote': expected one of '', 'record_too_long', 'unclosed_quote'"):
+    with pytest.raises(
+        ValueError, match="damage 'bad_quote': expected one of '', 'record_too_long', 'unclosed_quote'"
+    ):
         Plan(ONE, PLAIN).parse(b"", damage="bad_quote")
 
 
@@ -140,9 +144,11 @@ def test_rejects_become_readable() -> None:
     schema = Schema((Field("a", "integer", constraints=Constraints(maximum="5")), Field("b")))
     batch = Plan(schema, PLAIN).parse(b'1,x\n9,"\xe9"\n"x\n')
     found = list(rejects_of(batch, schema.names, Base(record=10, line=20, byte=300)))
-    assert [(each.position.record, each.position.line, each.position.byte, each.column, each.code, each.value) for each in found] == [
-        (12, 22, 304, "a", "maximum", "9"), (12, 22, 306, "b", "encoding", "\\xe9"), (13, 23, 310, "", "unclosed_quote", '"x\n'),
-    ]  # fmt: skip
+    assert [(each.position, each.column, each.code, each.value) for each in found] == [
+        (Position(12, 22, 304), "a", "maximum", "9"),
+        (Position(12, 22, 306), "b", "encoding", "\\xe9"),
+        (Position(13, 23, 310), "", "unclosed_quote", '"x\n'),
+    ]
 
 
 # Threads and memory —————————————————————————————————————————————————————————————————————————————————
@@ -170,7 +176,7 @@ def told(batch: Batch) -> tuple[object, ...]:
 
 
 def test_threads_share_a_plan() -> None:
-    """Eight threads, each with feeds of its own, all on one plan and its recycled memory, at the same moment."""
+    """Eight threads at the same moment, each with other feeds, on one plan and its recycled memory."""
     schema = Schema(FIELDS)
     feeds = [feed(100 * number) for number in range(THREADS)]
     expected = [told(Plan(schema, PLAIN, lane_key=("sku",)).parse(data)) for data in feeds]

@@ -1,5 +1,5 @@
-# Batch: what the kernel made of one chunk. First what tells of its records, then the encoders of its rows, which are
-# thin: encode_*.pxi do the work.
+# Batch: what the kernel made of one chunk. First what tells of its records, then the encoders of its rows,
+# which are thin: encode_*.pxi do the work.
 
 @cython.final
 @cython.no_gc
@@ -32,8 +32,8 @@ cdef class Batch:
     Its memory goes back to the plan when nothing refers to it any more, and serves the next batch.
     """
 
-    # No garbage collection is needed: a plan never refers to a batch. And none may run, because the plan, which takes the
-    # memory back, has to be there still in __dealloc__.
+    # No garbage collection is needed: a plan never refers to a batch. And none may run, because the plan,
+    # which takes the memory back, has to be there still in __dealloc__.
     cdef batch_t* batch
     cdef readonly Plan plan
 
@@ -73,9 +73,9 @@ cdef class Batch:
         Returns
         -------
         list of (code, field, record, line, byte, length, value)
-            `field` is the index in the schema, -1 for findings on a whole record or on a cell without a column.
-            `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after unquoting, or the
-            record as it stands.
+            `field` is the index in the schema, -1 for findings on a whole record or on a cell without a
+            column. `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after
+            unquoting, or the record as it stands.
 
         Thread safety
         -------------
@@ -136,6 +136,40 @@ cdef class Batch:
             for row in range(rows.count):
                 count += rows_has(&rows, row)
         return count
+
+    def place(self, record):
+        """Say where a good record stands.
+
+        Parameters
+        ----------
+        record : int
+            Its number in the chunk, from 0.
+
+        Returns
+        -------
+        tuple of int
+            The physical line of its first byte, and that byte, both from 0 within the chunk.
+
+        Raises
+        ------
+        ValueError
+            The record is none of the good ones.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef Py_ssize_t wanted = record
+        cdef Py_ssize_t low = 0, high = self.batch.rows, middle
+        while low < high:
+            middle = (low + high) // 2
+            if self.batch.record[middle] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self.batch.rows or self.batch.record[low] != wanted:
+            raise ValueError(f"record {record} is none of the batch's rows")
+        return self.batch.line[low], self.batch.byte[low]
 
     # The encoders
 

@@ -1,7 +1,7 @@
 # What the kernel asks Python for: matching a pattern, and the letter case of text beyond ASCII.
 #
-# Called from the row loop, without the GIL. An exception may not pass through C, so it is kept in the call's context, the
-# kernel is told to stop, and Plan.read raises it again.
+# Called from the row loop, without the GIL. An exception may not pass through C, so it is kept in the call's
+# context, the kernel is told to stop, and Plan.read raises it again.
 
 ctypedef struct call_t:
     PyObject* plan

@@ -1,5 +1,6 @@
-# The findings the kernel can make against a record. feedmill/codes.py is the public catalogue with the same numbers;
-# tests/test_codes.py holds the two equal. If you add a code, add it in both, at the end: numbers are never reused.
+# The findings the kernel can make against a record. feedmill/codes.py is the public catalogue with the same
+# numbers; tests/test_codes.py holds the two equal. If you add a code, add it in both, at the end: numbers are
+# never reused.
 
 cdef enum:
     OK = 0

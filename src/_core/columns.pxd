@@ -1,11 +1,12 @@
-# What a batch is made of: Arrow-layout columns for the good records, and a flat list of findings for the bad ones.
+# What a batch is made of: Arrow-layout columns for the good records, and a flat list of findings for the bad
+# ones.
 #
-# Column memory follows the Arrow format (https://arrow.apache.org/docs/format/Columnar.html): a validity bitmap with
-# the bit set where a value is present, int32 offsets for text, little-endian data. Rows are written to slot `rows` and
-# count only once `rows` is advanced, so giving up a bad record costs nothing.
+# Column memory follows the Arrow format (https://arrow.apache.org/docs/format/Columnar.html): a validity
+# bitmap with the bit set where a value is present, int32 offsets for text, little-endian data. Rows are
+# written to slot `rows` and count only once `rows` is advanced, so giving up a bad record costs nothing.
 #
-# A batch_t is recycled by its plan: buffers keep their capacity, because first-touched pages cost more than parsing.
-# Every buffer has PADDING spare bytes at its end, so that a copy may write whole vectors.
+# A batch_t is recycled by its plan: buffers keep their capacity, because first-touched pages cost more than
+# parsing. Every buffer has PADDING spare bytes at its end, so that a copy may write whole vectors.
 
 from libc.stdint cimport INT32_MAX, int32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
@@ -31,7 +32,7 @@ ctypedef struct column_t:
     int precision             # COL_DECIMAL64, COL_NUMERIC: declared digits in all, 0 = not declared
     int scale                 # COL_DECIMAL64: digits after the point
     bint is_uuid              # COL_UTF8 of format uuid: 16 bytes in COPY BINARY
-    unsigned char* validity   # bitmap, bit set = present; bits at and after `rows` are zero in a finished batch
+    unsigned char* validity   # bitmap, bit set = present; zero from bit `rows` on in a finished batch
     int32_t* offsets          # COL_UTF8, COL_NUMERIC: rows + 1 of them, the first 0; NULL otherwise
     unsigned char* data       # values: text, or 8/4-byte words, or a bitmap
     Py_ssize_t used           # bytes of text in `data` (COL_UTF8, COL_NUMERIC)
@@ -86,7 +87,7 @@ cdef inline Py_ssize_t column_row_bytes(const column_t* column, Py_ssize_t rows)
 
 
 cdef inline batch_t* batch_new(int ncols) noexcept nogil:
-    """Make an empty batch with one reference; NULL when there is no memory. The caller sets each column's storage."""
+    """Make an empty batch with one reference, its storages still to be set; NULL when there is no memory."""
     cdef batch_t* batch = <batch_t*> calloc(1, sizeof(batch_t))
     if batch == NULL:
         return NULL
@@ -161,7 +162,7 @@ cdef inline bint batch_reserve(batch_t* batch, Py_ssize_t rows, bint has_key) no
 
 
 cdef inline bint column_reserve_text(column_t* column, Py_ssize_t size) noexcept nogil:
-    """Make room for `size` bytes of text in all; False when there is no memory or offsets cannot count so far."""
+    """Make room for `size` bytes of text in all; False when there is no memory, or offsets end before."""
     cdef Py_ssize_t capacity
     if size <= column.capacity:
         return True

@@ -1,17 +1,19 @@
 # From a Field to a field_t: numbers and spans that the row loop needs no object for.
 #
-# Everything is built in place in a zeroed field_t that its plan already owns, so an exception halfway leaks nothing.
-# Limits are worked out exactly, with fractions; see plan.pxd for what they become.
+# Everything is built in place in a zeroed field_t that its plan already owns, so an exception halfway leaks
+# nothing. Limits are worked out exactly, with fractions; see plan.pxd for what they become.
 
 cdef dict KINDS = {
-    "string": KIND_STRING, "integer": KIND_INTEGER, "boolean": KIND_BOOLEAN, "date": KIND_DATE, "time": KIND_TIME,
-    "datetime": KIND_DATETIME,
+    "string": KIND_STRING, "integer": KIND_INTEGER, "boolean": KIND_BOOLEAN,
+    "date": KIND_DATE, "time": KIND_TIME, "datetime": KIND_DATETIME,
 }
 cdef dict FORMATS = {
-    "default": FORMAT_NONE, "email": FORMAT_EMAIL, "uri": FORMAT_URI, "uuid": FORMAT_UUID, "gtin": FORMAT_GTIN,
+    "default": FORMAT_NONE, "email": FORMAT_EMAIL, "uri": FORMAT_URI, "uuid": FORMAT_UUID,
+    "gtin": FORMAT_GTIN,
 }
 cdef dict TRANSFORMS = {
-    "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER, "upper": TRANSFORM_UPPER,
+    "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER,
+    "upper": TRANSFORM_UPPER,
 }
 cdef object FAR = Fraction(10) ** FAR_EXPONENT
 cdef object FAR_LENGTH = 1 << 40    # characters: longer than any cell
@@ -223,8 +225,7 @@ cdef object exact_whole(const field_t* op, field, str text):
         return Fraction(text in field.true_values)
     if op.kind in (KIND_INTEGER, KIND_DECIMAL):
         return exact_scaled(Decimal(text), op.scale)
-    encoded = text.encode()
-    return Fraction(moment_of(op, field, text, span_of(<const unsigned char*> <const char*> encoded, len(encoded))))
+    return Fraction(moment_of(op, field, text))
 
 
 cdef object exact_scaled(value, int scale):
@@ -239,8 +240,10 @@ cdef object exact_scaled(value, int scale):
     return exact * Fraction(10) ** scale
 
 
-cdef int64_t moment_of(const field_t* op, field, str text, span_t span) except? -1:
+cdef int64_t moment_of(const field_t* op, field, str text) except? -1:
     """Read a date or time of the schema: in the field's own format, or in ISO's."""
+    cdef bytes encoded = text.encode()
+    cdef span_t span = span_of(<const unsigned char*> <const char*> encoded, len(encoded))
     cdef const temporal_t* formats[2]
     cdef int32_t days
     cdef int64_t moment = 0

@@ -1,19 +1,23 @@
 # The hash of a record's lane key: which lane a record goes to.
 #
-# The same on every machine and build, and in every run and version, because the ledger remembers ranges by lane. Equal keys
-# have equal hashes, whatever they looked like in the feed; a missing value differs from an empty one.
+# The same on every machine and build, and in every run and version, because the ledger remembers ranges by
+# lane. Equal keys have equal hashes, whatever they looked like in the feed; a missing value differs from an
+# empty one.
 #
 # The definition, all arithmetic modulo 2^64:
 #     h = SEED
 #     for each field of the key, in the key's order:
 #         missing: h = mix(h, 2^64 - 1)
-#         text:    h = mix(h, length in bytes), then mix(h, w) for each 8 bytes w, little-endian, the last filled up with zeros
-#         number:  h = mix(h, 8), then mix(h, value); the value is the stored int64 (days for a date, 0 or 1 for a boolean,
-#                  microseconds for times, the scaled integer for a decimal), or the bits of a double, -0.0 taken as 0.0
+#         text:    h = mix(h, length in bytes), then h = mix(h, w) for each 8 bytes w, little-endian, zeros
+#                  after the last
+#         number:  h = mix(h, 8), then h = mix(h, v), where v is the stored int64 (days for a date, 0 or 1 for
+#                  a boolean, microseconds for times, the scaled integer for a decimal), or the bits of a
+#                  double, 0.0 for -0.0
+#         decimal kept as text: h = mix(h, 0) if it is zero; else h = mix(h, 2 if negative else 1), then
+#                  h = mix(h, how many places the first digit that is not 0 stands before the point), then
+#                  h = mix(h, number) for each 16 digits from that one on, zeros after the last
 #     hash = h xor (h >> 32)
 #     mix(h, w) = k xor (k >> 29), where k = (h xor w) * MULTIPLIER
-#     decimal kept as text: h = mix(h, 0) for zero; else mix(h, 2 if negative else 1), mix(h, places of the first digit that is
-#                  not 0 before the point), and mix(h, number) for each 16 digits from it on, the last filled up with zeros
 # A uuid is hashed in lower case.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -48,7 +52,9 @@ cdef inline uint64_t key_mix(uint64_t h, uint64_t word) noexcept nogil:
     return h ^ (h >> 29)
 
 
-cdef inline uint64_t key_hash(const batch_t* batch, const int* keys, int nkeys, Py_ssize_t row) noexcept nogil:
+cdef inline uint64_t key_hash(
+    const batch_t* batch, const int* keys, int nkeys, Py_ssize_t row
+) noexcept nogil:
     """Hash the key of a row that was just written."""
     cdef const column_t* column
     cdef uint64_t h = KEY_SEED

@@ -1,22 +1,24 @@
-# A plan is a schema and a dialect compiled for the row loop: an array of field operations, nothing but numbers and spans.
+# A plan is a schema and a dialect compiled for the row loop: an array of field operations, nothing but
+# numbers and spans.
 #
-# It is made once, by the façade (plan.pxi), never changed, and shared by all threads. Everything it points to is owned by
-# the plan_t and freed with it. Operations stand in the order of the file's columns, which is the order of the findings
-# of a record; operations of fields the file has no column for come last.
+# It is made once, by the façade (plan.pxi), never changed, and shared by all threads. Everything it points to
+# is owned by the plan_t and freed with it. Operations stand in the order of the file's columns, which is the
+# order of the findings of a record; operations of fields the file has no column for come last.
 #
-# Limits are compiled to what the value is compared with: for all that is stored as an int64 (integers, scaled decimals,
-# dates, times) every limit becomes an inclusive one, rounded inwards, so `> 0.5` on an integer is `>= 1`.
+# Limits are compiled to what the value is compared with: for all that is stored as an int64 (integers, scaled
+# decimals, dates, times) every limit becomes an inclusive one, rounded inwards, so `> 0.5` on an integer is
+# `>= 1`.
 #
-# If you add a constraint: a member of field_t, plan.pxi, values.pxd, and the checks' order is that of codes.pxd.
+# If you add a constraint: a member of field_t, plan.pxi, values.pxd, and the checks' order is that of
+# codes.pxd.
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
-from _core.codes cimport (
-    CODE_EXCLUSIVE_MAXIMUM, CODE_EXCLUSIVE_MINIMUM, CODE_MAXIMUM, CODE_MINIMUM,
-)
+from _core.codes cimport CODE_EXCLUSIVE_MAXIMUM, CODE_EXCLUSIVE_MINIMUM, CODE_MAXIMUM, CODE_MINIMUM
 from _core.columns cimport (
-    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP, COL_UTF8,
+    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
+    COL_UTF8,
 )
 from _core.scan cimport scan_dialect_t
 from _core.span cimport span_t
@@ -97,7 +99,9 @@ ctypedef struct field_t:
 # match: 1 = the whole text matches the field's pattern, 0 = it does not, -1 = an exception.
 # change_case: bytes written to `out`, which has room for three times the text; -1 = an exception.
 ctypedef int (*match_t)(void* context, int field, span_t text) noexcept nogil
-ctypedef Py_ssize_t (*change_case_t)(void* context, int transform, span_t text, unsigned char* out) noexcept nogil
+ctypedef Py_ssize_t (*change_case_t)(
+    void* context, int transform, span_t text, unsigned char* out
+) noexcept nogil
 
 ctypedef struct plan_t:
     scan_dialect_t dialect

@@ -1,9 +1,9 @@
 # Plan: a schema and a dialect, compiled; and the calls that run it.
 
 cdef enum:
-    MAX_CHUNK = 1 << 30                # bytes: offsets are 32 bits, and a changed case can take three times the room
-    MAX_SPARES = 8                     # batches, and scratch memories, kept for the next call; more is a burst
-    MAX_SPARE_BYTES = 32 * 1024 * 1024  # of one batch: larger ones are rare, and given back
+    MAX_CHUNK = 1 << 30                 # bytes: offsets are 32 bits
+    MAX_SPARES = 8                      # batches, and scratch memories, kept for later calls; more is a burst
+    MAX_SPARE_BYTES = 32 * 1024 * 1024  # of one of them: larger ones are rare, and given back
 
 cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}
 
@@ -20,8 +20,8 @@ cdef class Plan:
         How the feed is written.
     columns : sequence of str, optional
         The names of the feed's columns. Fields are bound to them by name; columns that no field has are
-        ignored, and fields that no column has are missing in every record. By default the feed has the schema's
-        fields, in its order.
+        ignored, and fields that no column has are missing in every record. By default the feed has the
+        schema's fields, in its order.
     lane_key : sequence of str, default ()
         Names of the fields whose values choose a record's lane.
     simd : {"scalar", "sse2", "avx2"}, optional
@@ -42,8 +42,8 @@ cdef class Plan:
     Raises
     ------
     SchemaError
-        A constraint's value does not read as its field's type, the lane key names no field, or a required field has
-        no column.
+        A constraint's value does not read as its field's type, the lane key names no field, or a required
+        field has no column.
 
     Thread safety
     -------------
@@ -57,7 +57,8 @@ cdef class Plan:
     cdef readonly tuple columns
     cdef readonly tuple lane_key
     cdef tuple patterns                # of each field: a compiled pattern, or None
-    # Guarded by `spares_lock`: memory of finished calls, for the next ones. Fresh pages cost more than parsing into them.
+    # Guarded by `spares_lock`: memory of finished calls, for the next ones. Fresh pages cost more than
+    # parsing into them.
     cdef cython.pymutex spares_lock
     cdef batch_t* spare_batches
     cdef int nspare_batches
@@ -130,8 +131,8 @@ cdef class Plan:
 
         Rejects
         -------
-        All that concern one record: the constraints' codes, type, format, check_digit, missing_cell, extra_cell,
-        unclosed_quote, bad_quote, encoding, record_too_long, nul.
+        All that concern one record: the constraints' codes, type, format, check_digit, missing_cell,
+        extra_cell, unclosed_quote, bad_quote, encoding, record_too_long, nul.
 
         Thread safety
         -------------
@@ -139,8 +140,8 @@ cdef class Plan:
 
         Notes
         -----
-        The GIL is released, and taken back only for patterns and for changing the case of text beyond ASCII. The batch
-        copies what it needs.
+        The GIL is released, and taken back only for patterns and for changing the case of text beyond ASCII.
+        The batch copies what it needs.
         """
         cdef Py_buffer view
         cdef Batch batch = Batch.__new__(Batch)
@@ -169,8 +170,8 @@ cdef class Plan:
         Returns
         -------
         int
-            The offset just past the last row end that is not inside quotes; 0 if there is none. Blank lines and
-            comments end there too.
+            The offset just past the last row end that is not inside quotes; 0 if there is none. Blank lines
+            and comments end there too.
 
         Raises
         ------
@@ -196,7 +197,9 @@ cdef class Plan:
             with nogil:
                 scratch = self.take_scratch()
                 if scratch != NULL:
-                    end = scan_last_end(&self.plan.dialect, <const unsigned char*> view.buf, <size_t> n, &scratch.scan)
+                    end = scan_last_end(
+                        &self.plan.dialect, <const unsigned char*> view.buf, <size_t> n, &scratch.scan
+                    )
                     self.give_scratch(scratch)
         finally:
             PyBuffer_Release(&view)
@@ -272,7 +275,8 @@ cdef class Plan:
             compile_field(op, self.schema, self.schema.fields[number])
             if op.column < 0 and op.is_required:
                 raise SchemaError(
-                    f"field {self.names[number]!r}: it is required, and the feed has no such column; map one to it"
+                    f"field {self.names[number]!r}: it is required, and the feed has no such column; "
+                    "map one to it"
                 )
         return 0
 
@@ -281,7 +285,9 @@ cdef class Plan:
         cdef int i
         for name in self.lane_key:
             if name not in self.names:
-                raise SchemaError(f"lane key: no field is named {name!r}; the fields are {', '.join(self.names)}")
+                raise SchemaError(
+                    f"lane key: no field is named {name!r}; the fields are {', '.join(self.names)}"
+                )
         keys = <int*> calloc(<size_t> max(len(self.lane_key), 1), sizeof(int))
         if keys == NULL:
             raise MemoryError

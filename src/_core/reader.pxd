@@ -1,8 +1,9 @@
 # One call of Plan.parse: what it reads, where it writes, its scratch memory, and how it notes a finding.
 #
-# Scratch memory belongs to one call at a time and is recycled by the plan: the index of the chunk, and buffers for cells
-# that do not stand in the chunk as they are (quotes inside, transforms). A call that runs out of memory, or whose
-# call-out met an exception, sets `status` and stops; nothing is half done, because the batch is dropped.
+# Scratch memory belongs to one call at a time and is recycled by the plan: the index of the chunk, and
+# buffers for cells that do not stand in the chunk as they are (quotes inside, transforms). A call that runs
+# out of memory, or whose call-out met an exception, sets `status` and stops; nothing is half done, because
+# the batch is dropped.
 
 from libc.stdint cimport int32_t, uint32_t
 from libc.stdlib cimport free
@@ -72,9 +73,10 @@ cdef inline void scratch_free(scratch_t* scratch) noexcept nogil:
 
 cdef inline Py_ssize_t scratch_bytes(const scratch_t* scratch) noexcept nogil:
     """Count the memory a scratch holds."""
+    cdef size_t index = scratch.scan.separator_capacity * sizeof(uint32_t)
+    index += scratch.scan.row_capacity * sizeof(scan_row_t)
     return (
-        <Py_ssize_t> (scratch.scan.separator_capacity * sizeof(uint32_t) + scratch.scan.row_capacity * sizeof(scan_row_t))
-        + scratch.cell.capacity + scratch.changed[0].capacity + scratch.changed[1].capacity
+        <Py_ssize_t> index + scratch.cell.capacity + scratch.changed[0].capacity + scratch.changed[1].capacity
     )
 
 
@@ -129,7 +131,8 @@ cdef inline bint reader_put_text(reader_t* r, column_t* column, span_t text) noe
     if at + text.n > column.capacity and not column_reserve_text(column, at + text.n):
         return reader_fail(r, READER_NO_MEMORY)
     out = column.data + at
-    # Past the end of the chunk nothing may be read; past the text, what lands in the column is overwritten later.
+    # Past the end of the chunk nothing may be read; past the text, what lands in the column is overwritten
+    # later.
     if text.n <= SHORT_TEXT and r.p <= text.p <= r.p + r.n - SHORT_TEXT:
         reader_copy32(out, text.p)
     elif text.n:

@@ -1,8 +1,9 @@
-# Findings, as they are written down: compact, and only when there are any. Nothing here is on the path of a good record.
+# Findings, as they are written down: compact, and only when there are any. Nothing here is on the path of a
+# good record.
 #
-# A finding keeps its value's bytes, up to REJECT_TEXT_MAX, because the chunk is recycled before anyone reads it. All
-# findings of one cell share one copy. Words and positions in the feed are made later, in Python, for the few that
-# are looked at.
+# A finding keeps its value's bytes, up to REJECT_TEXT_MAX, because the chunk is recycled before anyone reads
+# it. All findings of one cell share one copy. Words and positions in the feed are made later, in Python, for
+# the few that are looked at.
 
 from libc.stdint cimport INT32_MAX, int32_t
 from libc.stdlib cimport realloc
@@ -34,8 +35,10 @@ cdef inline bint rejects_reserve(batch_t* batch, Py_ssize_t text_bytes) noexcept
     return True
 
 
-cdef inline bint rejects_add(batch_t* batch, const reject_t* finding, span_t text, bint is_shared) noexcept nogil:
-    """Write down a finding; `is_shared`: the text is that of the last finding. False when there is no memory."""
+cdef inline bint rejects_add(
+    batch_t* batch, const reject_t* finding, span_t text, bint is_shared
+) noexcept nogil:
+    """Write down a finding, `is_shared` if its text is the last one's too; False when there is no memory."""
     cdef Py_ssize_t kept = 0 if is_shared else min(text.n, <Py_ssize_t> REJECT_TEXT_MAX)
     cdef reject_t* reject
     if not rejects_reserve(batch, kept):

@@ -4,25 +4,28 @@
 #               ── unclosed quote, too long ─▶ one finding for the record as a whole
 #               ── else ─▶ each cell through value_read, missing and extra cells noted
 #
-# Values go to the slot after the last good row. A record without findings advances it; one with findings does not, and the
-# next record overwrites what it left, so giving up costs nothing but setting a few validity bits back.
+# Values go to the slot after the last good row. A record without findings advances it; one with findings does
+# not, and the next record overwrites what it left, so giving up costs nothing but setting a few validity bits
+# back.
 #
-# Source of the shape (row by row over a ready index, one switch a field): measured against column by column, and
-# against function pointers, which were 20 to 40 % slower.
+# Source of the shape (row by row over a ready index, one switch a field): measured against column by column,
+# and against function pointers, which were 20 to 40 % slower.
 
 from libc.stdint cimport int32_t, uint32_t
 from libc.string cimport memchr
 
 from _core.codes cimport CODE_EXTRA_CELL, CODE_MISSING_CELL, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE
-from _core.columns cimport batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_reserve_text
+from _core.columns cimport (
+    batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_reserve_text,
+)
 from _core.keys cimport key_hash
 from _core.plan cimport field_t, plan_t
 from _core.reader cimport (
     READER_NO_MEMORY, READER_OK, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
 )
 from _core.scan cimport (
-    SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t, scan_chunk,
-    scan_row_t, scan_t, scan_unquote,
+    SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t,
+    scan_chunk, scan_row_t, scan_t, scan_unquote,
 )
 from _core.span cimport span_of, span_t
 from _core.text cimport utf8_valid
@@ -46,7 +49,9 @@ cdef inline int rows_read(reader_t* r) noexcept nogil:
     r.is_utf8 = utf8_valid(r.p, r.n)
     r.has_nul = r.n > 0 and memchr(r.p, 0, <size_t> r.n) != NULL
     r.status = READER_OK
-    if not scan_chunk(&r.plan.dialect, r.p, <size_t> r.n, index) or not rows_prepare(r, <Py_ssize_t> index.nrows):
+    if not scan_chunk(&r.plan.dialect, r.p, <size_t> r.n, index):
+        return READER_NO_MEMORY
+    if not rows_prepare(r, <Py_ssize_t> index.nrows):
         return READER_NO_MEMORY
     if rows_loop(r, index):
         r.batch.records = r.record
@@ -107,7 +112,9 @@ cdef inline bint rows_loop(reader_t* r, scan_t* index) noexcept nogil:
     return True
 
 
-cdef inline void row_open(const reader_t* r, scan_t* index, const scan_row_t* entry, row_t* row) noexcept nogil:
+cdef inline void row_open(
+    const reader_t* r, scan_t* index, const scan_row_t* entry, row_t* row
+) noexcept nogil:
     """Find a row's bytes and cells in the index."""
     cdef uint32_t* last
     row.ends = index.separators + entry.first

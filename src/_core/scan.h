@@ -6,13 +6,14 @@
  * the end of the data). Two machines make the same index:
  *   scan_block.h   64 bytes a step with vector masks; stops at whatever is not plain RFC 4180
  *   scan_odd_row   one byte a step, exact for every dialect, one row a call
- * so odd places cost what they cost and the rest stays fast. The second is the definition: where they differ, it is right.
+ * so odd places cost what they cost and the rest stays fast. The second is the definition: where they differ, it is
+ * right.
  * scan_last_end runs the same code and keeps only where the last row ended.
  *
  * Reads nothing outside p[0..n). Owns nothing but the index, which is recycled. Positions are 32 bits: n <= 1 GiB.
  *
  * If you add a special character: scan_odd_row, scan_cell, scan_bad_specials, and has_special in scan.pxd.
- * If you add an instruction set: the four functions scan_block.h asks for, scan_best, scan_step_index, scan_step_ends. */
+ * If you add an instruction set: what scan_block.h asks for, scan_best, scan_step_index, scan_step_ends. */
 #ifndef FEEDMILL_SCAN_H
 #define FEEDMILL_SCAN_H
 

@@ -1,24 +1,26 @@
-# From a cell's text to a value in its column: missing or not, transforms, type and format, then the constraints.
+# From a cell's text to a value in its column: missing or not, transforms, type and format, then the
+# constraints.
 #
-# value_read is the heart of the row loop: one switch a field, writes that count only if the record turns out good, and
-# findings noted as they are met. All constraints are looked at, but none once the type or the format has failed.
-# Every function returns False only to stop the whole call (status is set); a finding is no reason to stop.
+# value_read is the heart of the row loop: one switch a field, writes that count only if the record turns out
+# good, and findings noted as they are met. All constraints are looked at, but none once the type or the
+# format has failed. Every function returns False only to stop the whole call (status is set); a finding is no
+# reason to stop.
 
 from libc.stdint cimport int32_t, int64_t
 
 from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
-from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_t
+from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
-from _core.number cimport decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits
+from _core.number cimport decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle
 from _core.plan cimport (
     FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL,
-    KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS, TRANSFORM_COLLAPSE,
-    TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
+    KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
+    TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
 )
 from _core.reader cimport (
-    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, reader_fail, reader_find, reader_put_text,
-    reader_t,
+    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, reader_fail,
+    reader_find, reader_put_text, reader_t,
 )
 from _core.span cimport span_of, span_t
 from _core.temporal cimport date_parse, datetime_parse, time_parse
@@ -26,6 +28,9 @@ from _core.text cimport text_collapse, text_lower_ascii, text_trim, text_upper_a
 from _core.wordset cimport wordset_find
 
 from libc.string cimport memchr, memcmp
+
+cdef enum:
+    SETTLED_SPARE = 3          # bytes: a sign, a zero before the point, and the point
 
 
 cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexcept nogil:
@@ -90,13 +95,25 @@ cdef inline bint value_put(
             return reader_find(r, code, op, cell)
         if op.has_checks and not check_written(r, op, cell, text):
             return False
-        return reader_put_text(r, column, text)
+        return value_put_settled(r, op, column, text) if op.precision else reader_put_text(r, column, text)
     else:
         return value_put_boolean(r, op, cell, column, text)
     if code:
         return reader_find(r, code, op, cell)
     (<int64_t*> column.data)[r.row] = whole
     return not op.has_checks or check_whole(r, op, cell, whole)
+
+
+cdef inline bint value_put_settled(
+    reader_t* r, const field_t* op, column_t* column, span_t text
+) noexcept nogil:
+    """Write a decimal of declared size with all its decimals, as PostgreSQL and COL_DECIMAL64 have it."""
+    cdef int32_t at = column.offsets[r.row]
+    cdef Py_ssize_t bound = at + op.precision + SETTLED_SPARE
+    if bound > column.capacity and not column_reserve_text(column, bound):
+        return reader_fail(r, READER_NO_MEMORY)
+    column.offsets[r.row + 1] = <int32_t> (at + numeric_settle(text, op.scale, column.data + at))
+    return True
 
 
 cdef inline bint value_put_boolean(
@@ -136,7 +153,9 @@ cdef inline bint value_is_null(const reader_t* r, span_t text) noexcept nogil:
     return text.n == null.n and (text.n == 0 or memcmp(text.p, null.p, <size_t> text.n) == 0)
 
 
-cdef inline bint value_put_missing(reader_t* r, const field_t* op, cell_t* cell, column_t* column) noexcept nogil:
+cdef inline bint value_put_missing(
+    reader_t* r, const field_t* op, cell_t* cell, column_t* column
+) noexcept nogil:
     if op.is_required:
         return reader_find(r, CODE_REQUIRED, op, cell)
     value_put_null(column, r.row)
@@ -197,7 +216,11 @@ cdef inline bint value_transform(reader_t* r, const field_t* op, span_t* text) n
 cdef inline bint value_change_case(reader_t* r, int kind, span_t* text, unsigned char* out) noexcept nogil:
     """Lower or upper a text: ASCII here, anything else by Python, whose rules they are."""
     cdef Py_ssize_t n = text.n
-    cdef bint is_foreign = text_lower_ascii(text[0], out) if kind == TRANSFORM_LOWER else text_upper_ascii(text[0], out)
+    cdef bint is_foreign
+    if kind == TRANSFORM_LOWER:
+        is_foreign = text_lower_ascii(text[0], out)
+    else:
+        is_foreign = text_upper_ascii(text[0], out)
     if is_foreign:
         n = r.plan.change_case(r.context, kind, text[0], out)
         if n < 0:

@@ -1,1 +1,39 @@
-"""feedmill validates, transforms and loads record files in parallel threads, and tells the truth about every record."""
+"""Validate, transform and load record files in parallel threads, and tell the truth about every record.
+
+`load` and `validate` run feeds; `products` has the main job. `WorkerPool` and `Plan` are useful on their own.
+"""
+
+from feedmill.dialect import Dialect
+from feedmill.errors import FeedmillError, RunError, TooManyFailuresError, UsageError
+from feedmill.kernel import Batch, Plan, parse
+from feedmill.pipeline import FailureLimit, Progress, report_of
+from feedmill.pool import WorkerPool
+from feedmill.records import Position, Reject
+from feedmill.report import Outcomes, Report
+from feedmill.runs import RunOptions, load, validate
+from feedmill.schema import Constraints, Field, Schema
+
+__all__ = [
+    "Batch",
+    "Constraints",
+    "Dialect",
+    "FailureLimit",
+    "FeedmillError",
+    "Field",
+    "Outcomes",
+    "Plan",
+    "Position",
+    "Progress",
+    "Reject",
+    "Report",
+    "RunError",
+    "RunOptions",
+    "Schema",
+    "TooManyFailuresError",
+    "UsageError",
+    "WorkerPool",
+    "load",
+    "parse",
+    "report_of",
+    "validate",
+]

@@ -1,8 +1,8 @@
-"""The door to the compiled kernel: the one module that imports `feedmill._core`.
+r"""The door to the compiled kernel: the one module that imports `feedmill._core`.
 
-A `Plan` is a schema and a dialect compiled; a `Batch` is what it makes of one chunk of a feed. Both are plain C
-beneath, let go of the GIL while they work, and never change once they exist, so any number of threads may use
-one plan, and read one batch. How the kernel works inside stands at the head of ``src/_core.pyx``.
+A `Plan` is a schema and a dialect compiled; a `Batch` is what it makes of one chunk of a feed. Both are plain
+C beneath, let go of the GIL while they work, and never change once they exist, so any number of threads may
+use one plan, and read one batch. How the kernel works inside stands at the head of ``src/_core.pyx``.
 
 Examples
 --------
@@ -13,7 +13,7 @@ Examples
 >>> batch = parse(b"A-1,12\nA-2,-3\n", schema, Dialect(header=False))
 >>> batch.tuples()
 [('A-1', 12)]
->>> [(reject.position.record, reject.column, reject.code) for reject in rejects_of(batch, schema.names, Base())]
+>>> [(each.position.record, each.column, each.code) for each in rejects_of(batch, schema.names, Base())]
 [(2, 'stock', 'minimum')]
 """
 

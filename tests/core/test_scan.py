@@ -1,4 +1,4 @@
-"""Every rule of reading delimited text, on every instruction set, at every place in a vector, cut anywhere."""
+"""Every rule of reading delimited text, on every instruction set, anywhere in a vector, cut anywhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,8 @@ CASES = [
     Case("quotes come off", b'"a","b"\r\n"",""\n', [("a", "b"), ("", "")]),
     Case("a doubled quote is one", b'"a""b",""""\n"""","""a"""\n', [('a"b', '"'), ('"', '"a"')]),
     Case("quotes hold delimiters and row ends", b'"a,b","c\r\nd"\n', [("a,b", "c\r\nd")]),
-    Case("a quote in an unquoted cell is data", b'12" disco,a"b"\n"c",d"\n', [('12" disco', 'a"b"'), ("c", 'd"')]),
+    Case("a quote in an unquoted cell is data", b'12" disco,a"b"\n"c",d"\n',
+         [('12" disco', 'a"b"'), ("c", 'd"')]),
     Case("bare quotes hide no delimiter", b'a",b"\nc,d\n', [('a"', 'b"'), ("c", "d")]),
     Case("a blank before a quote makes it data", b'a, "b\nc,d\n', [("a", ' "b'), ("c", "d")]),
     Case("a quoted cell ends the data", b'a,"b"', [("a", "b")]),
@@ -98,7 +99,8 @@ CASES = [
          dialect=ESCAPED),
     Case("an escaped quote closes nothing", b'"a\\"', [], [(Code.UNCLOSED_QUOTE, 0, 0, 0, b'"a\\"')],
          dialect=ESCAPED),
-    Case("doubled and escaped quotes together", b'"a""b\\"c",d\n', [('a"b"c', "d")], dialect=Dialect(escape="\\")),
+    Case("doubled and escaped quotes together", b'"a""b\\"c",d\n', [('a"b"c', "d")],
+         dialect=Dialect(escape="\\")),
     Case("without quotes it works everywhere", b"a\\,b,c\\\nd\n\\\\,e\n", [("a,b", "c\nd"), ("\\", "e")],
          dialect=UNQUOTED),
     Case("an escaped CR is no part of a row end", b"a,b\\\r\nc,d\r\n", [("a", "b\r"), ("c", "d")],
@@ -109,7 +111,8 @@ CASES = [
          dialect=Dialect(skip_initial_space=True)),
     Case("a cell's place is behind them", b'a,  "b"c\n', [], [(Code.BAD_QUOTE, 0, 0, 4, b"bc")],
          dialect=Dialect(skip_initial_space=True)),
-    Case("blanks before a delimiter stay", b'a ,b \n', [("a ", "b ")], dialect=Dialect(skip_initial_space=True)),
+    Case("blanks before a delimiter stay", b'a ,b \n', [("a ", "b ")],
+         dialect=Dialect(skip_initial_space=True)),
 
     Case("fewer cells: a finding for each column", b"a\nb,c,d\n", [("b", "c", "d")],
          [(Code.MISSING_CELL, 0, 0, 1, b"")] * 2, columns=3),
@@ -118,7 +121,8 @@ CASES = [
     Case("a record may be too long", b"a,123456789\r\na,12345678\n", [("a", "12345678")],
          [(Code.RECORD_TOO_LONG, 0, 0, 0, b"a,123456789")], dialect=Dialect(max_record_bytes=10)),
     Case("a cell that is no UTF-8", b"\xff,\xc3\xa9\n\xc3,\xa9\n", [],
-         [(Code.ENCODING, 0, 0, 0, b"\xff"), (Code.ENCODING, 1, 1, 5, b"\xc3"), (Code.ENCODING, 1, 1, 7, b"\xa9")]),
+         [(Code.ENCODING, 0, 0, 0, b"\xff"), (Code.ENCODING, 1, 1, 5, b"\xc3"),
+          (Code.ENCODING, 1, 1, 7, b"\xa9")]),
     Case("quotes come before bytes", b'"\xff"a,b\n', [], [(Code.BAD_QUOTE, 0, 0, 0, b"\xffa")]),
 ]  # fmt: skip
 
@@ -175,10 +179,16 @@ def test_instruction_sets_agree(dialect: Dialect, data: bytes) -> None:
     assert len({plan.last_record_end(data, len(data)) for plan in plans}) == 1
 
 
-@given(st.lists(st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"a", b"abcdefg" * 9, b'",\n"']), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"a", b"abcdefg" * 9, b'",\n"']), max_size=60
+    )
+)
 def test_instruction_sets_agree_on_quotes(parts: list[bytes]) -> None:
     data = b"".join(parts)
-    first, *others = [kernel_feed.parse(Plan(kernel_feed.text_schema(2), PLAIN, simd=simd), data) for simd in SETS]
+    first, *others = [
+        kernel_feed.parse(Plan(kernel_feed.text_schema(2), PLAIN, simd=simd), data) for simd in SETS
+    ]
     assert all(other == first for other in others)
 
 
