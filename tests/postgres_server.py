@@ -1,8 +1,8 @@
-"""A PostgreSQL server of the tests' own: one a test session, on a free loopback port, in a temporary directory.
+"""A PostgreSQL server of the tests' own: one a session, on a free loopback port, in a temporary directory.
 
-`postgres_server` is the server, `postgres_url` a new, empty database on it. A guardian process holds one end of a pipe whose
-other end is this process: whenever that closes, at the end or because the tests were killed, it stops the server and removes
-its directory.
+`postgres_server` is the server, `postgres_url` a new, empty database on it. A guardian process holds one end
+of a pipe whose other end is this process: whenever that closes, at the end or because the tests were killed,
+it stops the server and removes its directory.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class PostgresServer:
 
 def run(command: list[str | Path], user: str | None) -> None:
     """Run a program as the server's user."""
-    # pg_ctl's server would inherit a pipe and keep it open, so its output goes nowhere; the server has its log.
+    # pg_ctl's server would inherit a pipe and keep it open, so its output goes nowhere; the server has its
+    # log.
     subprocess.run(
         command, check=True, cwd="/", user=user, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )

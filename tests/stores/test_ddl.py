@@ -31,7 +31,8 @@ def test_create_table() -> None:
         (Field("a"), Field('b"', "integer", constraints=Constraints(required=True))), primary_key=("a",)
     )
     assert create_table(TableName("t", "s"), schema, schema.primary_key, "postgresql") == (
-        'CREATE TABLE IF NOT EXISTS "s"."t" (\n  "a" text NOT NULL,\n  "b""" bigint NOT NULL,\n  PRIMARY KEY ("a")\n)'
+        'CREATE TABLE IF NOT EXISTS "s"."t" (\n  "a" text NOT NULL,\n  "b""" bigint NOT NULL,\n'
+        '  PRIMARY KEY ("a")\n)'
     )
 
 

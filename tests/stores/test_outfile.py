@@ -27,7 +27,7 @@ def test_appears_at_commit(tmp_path: Path) -> None:
     file.commit()
     assert path.read_bytes() == b"a\n"
     assert mode(path) == 0o666 & ~umask()
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_umask_is_the_process_s() -> None:
@@ -55,14 +55,14 @@ def test_discard_leaves_the_target(tmp_path: Path) -> None:
     file.discard()
     file.discard()
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_discard_after_commit_is_harmless(tmp_path: Path) -> None:
     file = OutFile(str(tmp_path / "out.csv"), StoreError)
     file.commit()
     file.discard()
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_keep_starts_with_what_is_there(tmp_path: Path) -> None:

@@ -100,8 +100,7 @@ def test_no_rejects_make_a_header(tmp_path: Path) -> None:
 def test_full_disk(tmp_path: Path) -> None:
     file = RejectFile("/dev/full")
     with pytest.raises(RejectFileError, match="No space left"):
-        for _ in range(1_000):
-            file.write(REJECTS)
+        file.write(REJECTS * 1_000)
     file.abort()
     small = RejectFile("/dev/full")
     small.write(REJECTS)

@@ -75,7 +75,7 @@ class OutFile:
         self.size += len(data)
 
     def commit(self) -> None:
-        """Flush the file to the disk and let it appear."""
+        """Flush the file to the disk and let it appear; when that fails, there is none."""
         try:
             self._file.flush()
             if self._temporary is not None:
@@ -87,6 +87,7 @@ class OutFile:
                 self._temporary = None
                 sync_directory(Path(self.path).parent)
         except OSError as error:
+            self.discard()
             raise self._lost(error) from None
 
     def discard(self) -> None:

@@ -72,8 +72,6 @@ APPLICATION_NAME_BYTES = 63
 
 STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
-    "28": "check user and password (PGPASSWORD, PGSERVICE and ~/.pgpass work too)",
-    "3D": "create the database, or name another in the URL",
     "42501": "grant the role that privilege",
     "53100": "free disk space on the server, then continue with --resume",
     "57014": "statement_timeout was reached or the query was cancelled; raise it with "
@@ -257,10 +255,12 @@ class PostgresDatabase:
         state = error.sqlstate or ""
         if self.stop.is_set():
             return StoreError(STOPPED.format(self.target.text))
-        advice = next(
-            (ADVICE[key] for key in (state, state[:2]) if key in ADVICE),
-            "mend that, then continue with --resume",
-        )
+        advice = ADVICE.get(state, "mend that, then continue with --resume")
+        if not state and isinstance(error, psycopg.OperationalError):
+            # libpq does not tell the SQLSTATE of a server that refuses a connection either.
+            advice = (
+                "check host, port, database, user and password (PGPASSWORD, PGSERVICE, ~/.pgpass work too)"
+            )
         return StoreError(f"{self.target.text}: {self._words(error)}; {advice}.")
 
     def _words(self, error: psycopg.Error) -> str:

@@ -76,6 +76,7 @@ class CatalogColumn:
 class CatalogTable:
     """A table as the catalog has it; `keys` are the column sets an ON CONFLICT can name."""
 
+    partitioned: bool
     columns: dict[str, CatalogColumn]
     constraints: dict[str, tuple[str, ...]]
     keys: tuple[frozenset[str], ...]
@@ -107,7 +108,7 @@ def read_table(transaction: Transaction, table: TableName) -> CatalogTable | Non
         constraints[text(name)] = tuple(json.loads(text(members)))
         if usable:
             keys.append(frozenset(constraints[text(name)]))
-    return CatalogTable(columns, constraints, tuple(keys))
+    return CatalogTable(kind == "p", columns, constraints, tuple(keys))
 
 
 def check_fit(table: TableName, found: CatalogTable, schema: Schema, key: Sequence[str]) -> None:

@@ -77,6 +77,7 @@ class PostgresTables:
             )
         self.schema = schema
         self.table = table
+        self._partitioned = False
 
     def open(self) -> None:
         """Connect."""
@@ -99,6 +100,7 @@ class PostgresTables:
         if found is None:
             raise StoreError(f"{self.table} was created and cannot be found; check the role's search_path.")
         check_fit(self.table, found, self.schema, key)
+        self._partitioned = found.partitioned
         columns = tuple(
             Column(field.name, quote(field.name), f"c{index}", found.columns[field.name].cast)
             for index, field in enumerate(self.schema.fields)
@@ -131,7 +133,7 @@ class PostgresTables:
 
     def merge(self, layout: Layout) -> Merge[PostgresTransaction]:
         """Return the statements for a layout."""
-        return PostgresMerge(layout)
+        return PostgresMerge(layout, partitioned=self._partitioned)
 
     def close(self) -> None:
         """Close all connections."""
@@ -155,39 +157,38 @@ class PostgresMerge:
     immutable
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, partitioned: bool) -> None:
         self.layout = layout
+        # A row's xmax tells exactly whether it was there before, but partitioned tables do not show it. There
+        # the look before the write has to do: what an outsider inserts between the two is counted as inserted
+        # here.
+        self._partitioned = partitioned
 
     def run(self, transaction: PostgresTransaction, between: tuple[int, int] | None) -> Tally:
         """Merge staged rows under pinned plans; see `merge.Merge`."""
         transaction.execute(f"{PIN_PLANS}; SET CONSTRAINTS ALL IMMEDIATE")
         where = f" WHERE r BETWEEN {between[0]} AND {between[1]}" if between else ""
-        statement = self.statement(where)
-        [(staged, winners, inserted, updated)] = transaction.execute(statement)
+        [answer] = transaction.execute(self.statement(where))
         transaction.execute(FREE_PLANS)
-        others = count(staged) - count(winners)
-        unchanged = count(winners) - count(inserted) - count(updated)
-        return Tally(count(inserted), count(updated), unchanged, others)
+        staged, winners, fresh, written, new = map(count, answer)
+        inserted = min(fresh, written) if self._partitioned else new
+        return Tally(inserted, written - inserted, winners - written, staged - winners)
 
     def statement(self, where: str) -> str:
         """Write the one statement: pick winners, drop what changes nothing, write the rest, count."""
         layout = self.layout
         names = ", ".join(column.sql for column in layout.columns)
         stage = ", ".join(column.stage for column in layout.columns)
-        source, order = "s", "r"
-        parts = [f"s AS MATERIALIZED (SELECT r, {self.cast()} FROM {self.winners(where)})"]
-        if layout.key:
-            parts.append(f"d AS MATERIALIZED ({self.effective()})")
-            source, order = "d", layout.stage_key
-        parts.append(
-            f"u AS (INSERT INTO {layout.table} AS t ({names}) SELECT {stage} FROM {source} ORDER BY {order}"
-            f" {self.on_conflict()} RETURNING {'(t.xmax = 0)' if layout.mode == 'upsert' else 'true'} AS "
-            "inserted)"
-        )
+        order = layout.stage_key or "r"
+        # Nothing but mode upsert can meet a row that is there.
+        is_new = "t.xmax = 0" if layout.mode == "upsert" and not self._partitioned else "true"
         return (
-            f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM {layout.stage}{where}), (SELECT count(*) "
-            "FROM s),"
-            " count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM u"
+            f"WITH s AS MATERIALIZED (SELECT r, {self.cast()} FROM {self.winners(where)}),"
+            f" d AS MATERIALIZED ({self.effective()}),"
+            f" u AS (INSERT INTO {layout.table} AS t ({names}) SELECT {stage} FROM d ORDER BY {order}"
+            f" {self.on_conflict()} RETURNING {is_new} AS is_new)"
+            f" SELECT (SELECT count(*) FROM {layout.stage}{where}), (SELECT count(*) FROM s),"
+            " (SELECT count(*) FROM d WHERE is_new), count(*), count(*) FILTER (WHERE is_new) FROM u"
         )
 
     def cast(self) -> str:
@@ -206,13 +207,17 @@ class PostgresMerge:
     def effective(self) -> str:
         """Write the query for the rows that are new or, in mode upsert, differ from what is stored."""
         layout = self.layout
+        if not layout.key:
+            return "SELECT *, true AS is_new FROM s"
         condition = "t.found IS NULL"
         stored = "".join(f", x.{column.sql} AS {column.stage}" for column in layout.others)
         if layout.mode == "upsert" and layout.others:
-            condition += f" OR ({self.row('t')}) IS DISTINCT FROM ({self.row('s')})"
+            condition += f" OR {self.row('t')} IS DISTINCT FROM {self.row('s')}"
         return (
-            f"SELECT s.* FROM s LEFT JOIN LATERAL (SELECT true AS found{stored} FROM {layout.table} AS x"
-            f" WHERE {layout.same_key('x', 's')} LIMIT 1) AS t ON true WHERE {condition}"
+            "SELECT s.*, t.found IS NULL AS is_new FROM s LEFT JOIN LATERAL"
+            f" (SELECT true AS found{stored} FROM {layout.table} AS x WHERE {layout.same_key('x', 's')} "
+            "LIMIT 1)"
+            f" AS t ON true WHERE {condition}"
         )
 
     def row(self, table: str) -> str:
