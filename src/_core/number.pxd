@@ -1,7 +1,7 @@
 # Numbers: from text to an int64, to a scaled decimal, to a double; and decimals compared as they are written.
 #
-# number_scan.pxd takes a number of any written form apart. The forms that feeds are full of, up to sixteen digits with
-# as many decimals as declared, go a shorter way: one or two words of eight digits.
+# number_scan.pxd takes a number of any written form apart. The forms that feeds are full of, up to sixteen
+# digits with as many decimals as declared, go a shorter way: one or two words of eight digits.
 #
 # Nothing here depends on the locale or rounds in silence: what a type cannot hold is CODE_TYPE.
 
@@ -10,8 +10,9 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from _core.codes cimport CODE_TYPE
 from _core.number_scan cimport (
-    NUMERIC_DECIMALS, POWER_OF_TEN, digits_append, number_compare_size, number_digit, number_fits, number_head,
-    number_scan, number_scan_decimal, number_sign, number_t, word_is_digits, word_load_digits, word_number,
+    NUMERIC_DECIMALS, POWER_OF_TEN, digits_append, number_compare_size, number_digit, number_fits,
+    number_head, number_scan, number_scan_decimal, number_sign, number_t, word_is_digits, word_load_digits,
+    word_number,
 )
 from _core.span cimport span_t
 
@@ -58,7 +59,7 @@ cdef inline int integer_parse(span_t s, int64_t* out) noexcept nogil:
 
 
 cdef inline int decimal_parse(span_t s, int precision, int scale, int64_t* scaled) noexcept nogil:
-    """Read what numeric(precision, scale) holds without rounding, as value * 10^scale; precision is 1 to 18."""
+    """Read what numeric(precision, scale) holds unrounded, as value * 10^scale; precision is 1 to 18."""
     cdef const unsigned char* p = s.p
     cdef Py_ssize_t n = s.n
     cdef bint is_negative = n > 0 and p[0] == c'-'
@@ -115,6 +116,34 @@ cdef inline int numeric_fits(span_t s, int precision, int scale) noexcept nogil:
     return 0
 
 
+cdef inline Py_ssize_t numeric_settle(span_t s, int scale, unsigned char* out) noexcept nogil:
+    """Write what numeric(precision, scale) holds with exactly `scale` decimals: precision + 3 bytes at most."""
+    cdef number_t number
+    cdef unsigned char* to = out
+    cdef int64_t i
+    number_scan(s, &number)
+    if number.first < 0:
+        # Of zero only the decimals count; its exponent may be anything.
+        number.first = number.last = 0
+        number.point = number.is_negative = 0
+    if number.is_negative:
+        to[0] = c'-'
+        to += 1
+    if number.first >= number.point:
+        to[0] = c'0'
+        to += 1
+    for i in range(number.first, number.point):
+        to[0] = number_digit(&number, i) + c'0'
+        to += 1
+    if scale:
+        to[0] = c'.'
+        to += 1
+        for i in range(number.point, number.point + scale):
+            to[0] = number_digit(&number, i) + c'0'
+            to += 1
+    return to - out
+
+
 cdef inline int numeric_compare(span_t a, span_t b) noexcept nogil:
     """Order two texts that passed numeric_check by value, however it is written: -1, 0 or 1."""
     cdef number_t x, y
@@ -131,7 +160,7 @@ cdef inline int numeric_compare(span_t a, span_t b) noexcept nogil:
 
 
 cdef inline int float_parse(span_t s, double* out) noexcept nogil:
-    """Read a double: the nearest, ties to even; or NaN, INF, -INF. What rounds to infinity or to 0 is none."""
+    """Read the nearest double, ties to even; NaN, INF, -INF. What rounds to infinity or 0 is none."""
     cdef number_t number
     cdef int64_t exponent
     cdef unsigned char digits[800]    # FLOAT_EXACT_DIGITS, and to spare

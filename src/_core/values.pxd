@@ -12,7 +12,9 @@ from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
 from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
-from _core.number cimport decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle
+from _core.number cimport (
+    decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle,
+)
 from _core.plan cimport (
     FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL,
     KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
