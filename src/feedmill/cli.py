@@ -1,0 +1,185 @@
+"""The command line: arguments, exit codes, printing; no logic.
+
+::
+
+    feedmill process  FEED… --to URL              products, offers, outcomes, events
+    feedmill load     FEED… --to URL --schema S   any schema into any store
+    feedmill validate FEED… --schema S            no database
+    feedmill migrate  URL                         create or update the tables of `process`
+
+A command turns its arguments into the values the library takes, calls one function of the library, and prints
+what came back. An option of every command belongs into `options`; what a run shows, into `console`.
+
+Exit codes: 0 all records good; 1 the run finished and some records failed; 2 wrong usage, schema or dialect,
+a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, can be resumed; 4
+``--max-failures`` was passed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from feedmill import console
+from feedmill.errors import FeedmillError
+from feedmill.options import COMMON_OPTIONS, DIALECT_OPTIONS, Arguments, add_options, run_options_of
+from feedmill.pipeline import report_of
+from feedmill.products import migrate as migrate_database
+from feedmill.products import process_feeds
+from feedmill.report import Report
+from feedmill.runs import RunOptions, load, validate
+from feedmill.schema import Schema
+from feedmill.stores.merge import MODES
+
+ALL_GOOD: Final = 0
+SOME_FAILED: Final = 1
+INTERRUPTED: Final = 130
+DEFAULT_URL: Final = "sqlite:///feedmill.db"
+
+_feeds = click.argument("feeds", nargs=-1, required=True, metavar="FEED…")
+_schema = click.option("--schema", required=True, metavar="S", help="A Table Schema, JSON or TOML.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(message=console.version_line())
+def cli() -> None:
+    """Validate, transform and load record files in parallel threads.
+
+    FEED is a path, a glob, or - for standard input. URL is sqlite:///file.db, postgresql://…, or a file name
+    ending in .csv or .jsonl.
+    """
+
+
+@cli.command("process")
+@_feeds
+@click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
+@click.option("--schema", metavar="S", help="A Table Schema instead of the built-in product schema.")
+@click.option("--dealers", metavar="CSV", help="Known dealers, code,name: added before the run.")
+@click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
+@click.option(
+    "--every-outcome", is_flag=True, help="An outcome row for unchanged and duplicate records, too."
+)
+@add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
+def process_command(feeds: tuple[str, ...], url: str, schema: str | None, **arguments: object) -> None:
+    """Load dealers' product feeds: products, offers, outcomes and events."""
+    dealers = arguments["dealers"]
+
+    def run(options: RunOptions) -> Report:
+        return process_feeds(
+            feeds,
+            url,
+            schema=Schema.load(Path(schema)) if schema else None,
+            dealers=None if dealers is None else Path(str(dealers)),
+            create_dealers=bool(arguments["create_dealers"]),
+            every_outcome=bool(arguments["every_outcome"]),
+            options=options,
+        )
+
+    _run(run, feeds, arguments)
+
+
+@cli.command("load")
+@_feeds
+@click.option("--to", "url", required=True, metavar="URL", help="A database, or a .csv or .jsonl file.")
+@_schema
+@click.option("--table", metavar="T", help="The table; by default the schema's name, or the feed's.")
+@click.option("--mode", type=click.Choice(MODES), help="By default upsert with a primary key, else append.")
+@add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
+def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: object) -> None:
+    """Load feeds of any schema into a table or a file."""
+    table, mode = arguments["table"], arguments["mode"]
+
+    def run(options: RunOptions) -> Report:
+        return load(
+            feeds,
+            url,
+            Schema.load(Path(schema)),
+            table=None if table is None else str(table),
+            mode=None if mode is None else str(mode),
+            options=options,
+        )
+
+    _run(run, feeds, arguments)
+
+
+@cli.command("validate")
+@_feeds
+@_schema
+@click.option("--valid", metavar="OUT", help="Write the good records here: .csv or .jsonl.")
+@add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
+def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **arguments: object) -> None:
+    """Hold feeds against a schema, without a database."""
+
+    def run(options: RunOptions) -> Report:
+        return validate(feeds, Schema.load(Path(schema)), valid=valid, options=options)
+
+    _run(run, feeds, arguments)
+
+
+@cli.command("migrate")
+@click.argument("url", metavar="URL")
+def migrate_command(url: str) -> None:
+    """Create the tables of `process`, or bring them up to date."""
+    applied = migrate_database(url)
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("up to date")
+
+
+def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: Arguments) -> None:
+    """Run a command's job, print what became of it, and leave with its exit code."""
+    is_quiet = bool(arguments["quiet"])
+    with console.run_display(is_quiet=is_quiet, with_bar=not arguments["no_progress"]) as display:
+        options = run_options_of(arguments, feeds, display)
+        try:
+            report, fault = run(options), None
+        except FeedmillError as error:
+            report, fault = report_of(error), error
+    if report is not None:
+        _tell(report, arguments, is_quiet=is_quiet)
+    if fault is not None:
+        raise fault
+    if report is not None and report.stopped == "interrupted":
+        sys.exit(INTERRUPTED)
+    sys.exit(SOME_FAILED if report is not None and report.failures else ALL_GOOD)
+
+
+def _tell(report: Report, arguments: Arguments, *, is_quiet: bool) -> None:
+    if arguments["report"]:
+        report.save(Path(str(arguments["report"])))
+    if not is_quiet:
+        console.show_outcomes(report)
+    console.show_last_lines(report)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code. Faults of usage and of the run are one or two lines on standard error, no traceback.
+    """
+    try:
+        cli.main(args=argv, prog_name="feedmill", standalone_mode=False)
+    except FeedmillError as error:
+        console.show_fault(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else ALL_GOOD
+    return ALL_GOOD

@@ -1,0 +1,132 @@
+"""What a run shows on a terminal: a progress bar, the workers' log lines, what became of the records.
+
+Results go to standard output, so that they can be piped; the bar and errors go to standard error.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from feedmill import kernel
+from feedmill.report import Report
+
+
+def version_line() -> str:
+    """Say what runs: the version, the interpreter, whether it has its GIL, and which kernel it took."""
+    build = "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "with the GIL"
+    gil = "on" if sys._is_gil_enabled() else "off"
+    return (
+        f"feedmill {version('feedmill')} ({platform.python_implementation()} {platform.python_version()} "
+        f"{build}, GIL {gil}, kernel {kernel.simd()})"
+    )
+
+
+class RunDisplay:
+    """The progress of a run: worker lines on standard output, and a bar on a terminal.
+
+    Parameters
+    ----------
+    is_quiet : bool
+        Show nothing while the run lasts.
+    bar : rich.progress.Progress or None
+        None where standard error is no terminal.
+
+    Thread safety
+    -------------
+    any thread
+    """
+
+    def __init__(self, *, is_quiet: bool, bar: Progress | None) -> None:
+        self._is_quiet = is_quiet
+        self._bar = bar
+        self._task = bar.add_task("", total=None, rate="") if bar else None
+        self._lock = threading.Lock()  # guards what follows, and keeps lines whole
+        self._records = 0
+
+    def expect(self, nbytes: int | None) -> None:
+        """Take note of how much there is to read."""
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, total=nbytes)
+
+    def worker_progress(self, worker: int, records: int) -> None:
+        """Print a worker's line."""
+        self._say(f"Worker {worker}: processed {records} records")
+
+    def worker_finished(self, worker: int, records: int) -> None:
+        """Print a worker's last line."""
+        self._say(f"Worker {worker} finished: processed {records} records in total")
+
+    def advanced(self, nbytes: int, records: int) -> None:
+        """Move the bar."""
+        if self._bar is None or self._task is None:
+            return
+        with self._lock:
+            self._records += records
+            total = self._records
+        self._bar.advance(self._task, nbytes)
+        elapsed_s = self._bar.tasks[0].elapsed or 0.0
+        if elapsed_s:
+            self._bar.update(self._task, rate=f"{total / elapsed_s:,.0f} records/s")
+
+    def _say(self, line: str) -> None:
+        if self._is_quiet:
+            return
+        with self._lock:
+            if self._bar:
+                # Above the bar, which is drawn again below it.
+                self._bar.console.print(line, highlight=False)
+            else:
+                click.echo(line)
+
+
+@contextmanager
+def run_display(*, is_quiet: bool, with_bar: bool) -> Iterator[RunDisplay]:
+    """Show a run's progress while the block lasts."""
+    if is_quiet or not with_bar or not sys.stderr.isatty():
+        yield RunDisplay(is_quiet=is_quiet, bar=None)
+        return
+    bar = Progress(
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        yield RunDisplay(is_quiet=False, bar=bar)
+
+
+def show_outcomes(report: Report) -> None:
+    """Print what became of the records, and which findings there were."""
+    if report.stored:
+        outcomes = report.outcomes
+        click.echo(
+            f"Outcomes: inserted {outcomes.inserted}, updated {outcomes.updated}, "
+            f"unchanged {outcomes.unchanged}, duplicate {outcomes.duplicate}"
+        )
+    if report.rejects_by_code:
+        click.echo("Rejects:")
+        for code, count in sorted(report.rejects_by_code.items(), key=lambda item: (-item[1], item[0])):
+            click.echo(f"  {count:>9}  {code}")
+
+
+def show_last_lines(report: Report) -> None:
+    """Print the two lines every run ends with."""
+    click.echo(f"Processing complete: {report.records} records processed")
+    click.echo(f"Successes: {report.successes}, Failures: {report.failures}")
+
+
+def show_fault(error: Exception) -> None:
+    """Print what went wrong, on standard error."""
+    click.echo(f"feedmill: {error}", err=True)

@@ -1,0 +1,228 @@
+"""The options every command takes, and how their texts become the library's values.
+
+An option here says what it is called, what it is for, and which value of the library it fills; whoever reads
+``feedmill load --help`` reads this file. If you add an option, add it to one of the two lists and to
+`run_options_of` or `dialect_of`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from types import SimpleNamespace
+from typing import Final, cast
+
+import click
+
+from feedmill.dialect import Dialect
+from feedmill.errors import UsageError
+from feedmill.pipeline import FailureLimit, Progress
+from feedmill.readers import find_feeds
+from feedmill.readers.sniff import sniff_feed
+from feedmill.runs import RunOptions
+
+type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+type Arguments = Mapping[str, object]
+
+_SIZE: Final = re.compile(r"(\d+)\s*([kmg]?)(i?)b?", re.IGNORECASE)
+_SIZE_HINT: Final = "a number of bytes such as 65536, 512KiB or 1MiB"
+
+
+class ByteSize(click.ParamType):
+    """A number of bytes with an optional unit."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read ``1MiB`` as 1048576."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not {_SIZE_HINT}", param, ctx)
+        return int(match[1]) * (1024 if match[3] else 1000) ** " kmg".index(match[2].lower() or " ")
+
+
+class Failures(click.ParamType):
+    """How many failed records a run may have: a number, or a percentage."""
+
+    name = "N|P%"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> FailureLimit:
+        """Read ``100`` and ``2.5%``."""
+        if isinstance(value, FailureLimit):
+            return value
+        try:
+            return FailureLimit.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+_CHARACTERS: Final = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+"""Names for characters that a shell makes hard to write."""
+
+
+def _character(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    return value if value is None else _CHARACTERS.get(value, value)
+
+
+def _option(*names: str, **settings: object) -> Decorator:
+    return cast("Decorator", click.option(*names, **settings))  # type: ignore[arg-type]
+
+
+_COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
+_FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_COUNT: Final = click.IntRange(min=1)
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
+    _option("--workers", type=_COUNT, metavar="N", help="Worker threads; the number of CPUs by default."),
+    _option(
+        "--lanes", type=_COUNT, metavar="N", help="Writers, each with its connection; up to 4 by default."
+    ),
+    _option(
+        "--job-buffer", type=_COUNT, default=100, show_default=True, metavar="N", help="Chunks that may wait."
+    ),
+    _option(
+        "--result-buffer", type=_COUNT, default=100, show_default=True, metavar="N", help="Batches under way."
+    ),
+    _option(
+        "--chunk-size", type=ByteSize(), default="1MiB", show_default=True, help="Bytes of input a job gets."
+    ),
+    _option("--rejects", type=_FILE, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
+    _option("--max-failures", type=Failures(), help="Stop when more records than this have failed."),
+    _option("--report", type=_FILE, metavar="OUT", help="Write the run's report here, as JSON."),
+    _option(
+        "--log-every",
+        type=_COUNT,
+        default=100_000,
+        show_default=True,
+        metavar="N",
+        help="Records a log line.",
+    ),
+    _option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The feed's name for a field."),
+    _option("--resume", is_flag=True, help="Continue the unfinished run of these feeds."),
+    _option("--no-progress", is_flag=True, help="No progress bar, even on a terminal."),
+    _option("--quiet", is_flag=True, help="Print the last lines only."),
+)
+
+DIALECT_OPTIONS: Final[tuple[Decorator, ...]] = (
+    _option("--format", type=click.Choice(["csv", "tsv", "jsonl"]), help="By default what the name ends in."),
+    _option("--encoding", metavar="E", help="The feed's character encoding; utf-8 by default."),
+    _option("--delimiter", callback=_character, help="What separates cells; a comma by default."),
+    _option(
+        "--quote", callback=_character, help="What encloses cells, or `none`; a double quote by default."
+    ),
+    _option("--escape", callback=_character, help="What makes the next character data."),
+    _option("--comment", callback=_character, help="Lines that begin with it are no records."),
+    _option(
+        "--no-header",
+        is_flag=True,
+        help="The first row is a record; columns are the schema's fields in order.",
+    ),
+    _option(
+        "--skip-rows",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Lines to skip before the header.",
+    ),
+    _option("--null", metavar="TEXT", help="An unquoted cell with this text is a missing value."),
+    _option("--max-record-bytes", type=ByteSize(), help="The longest record that is read; 1MiB by default."),
+    _option("--sniff", is_flag=True, help="Find out delimiter, quote, header and encoding, and say why."),
+)
+
+
+def add_options(options: tuple[Decorator, ...]) -> Decorator:
+    """Put `options` on a command, in their order."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def run_options_of(
+    arguments: Arguments, feeds: Sequence[str], progress: Progress | None = None
+) -> RunOptions:
+    """Take what every command is given."""
+    given = SimpleNamespace(**arguments)
+    return RunOptions(
+        dialect=dialect_of(arguments, feeds),
+        progress=progress,
+        workers=given.workers,
+        lanes=given.lanes,
+        job_buffer=given.job_buffer,
+        result_buffer=given.result_buffer,
+        chunk_size=given.chunk_size,
+        rejects=None if given.rejects is None else str(given.rejects),
+        failure_limit=given.max_failures,
+        log_every=given.log_every,
+        resume=given.resume,
+        mapping=mapping_of(given.mapping),
+        handle_signals=True,
+    )
+
+
+def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``--map FIELD=COLUMN``.
+
+    Examples
+    --------
+    >>> mapping_of(["title=Product name"])
+    {'title': 'Product name'}
+    """
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise UsageError(f"--map {pair}: write FIELD=COLUMN, as in --map title=name")
+        if mapping.get(name, column) != column:
+            raise UsageError(f"--map gives field {name!r} two columns, {mapping[name]!r} and {column!r}")
+        mapping[name] = column
+    return mapping
+
+
+def dialect_of(arguments: Arguments, feeds: Sequence[str]) -> Dialect:
+    """Make the dialect of a command's feeds; with ``--sniff``, from what the first one looks like.
+
+    What was given counts, whatever a feed looks like; what was found is printed with its evidence.
+    """
+    given = SimpleNamespace(**arguments)
+    dialect = Dialect(format=given.format or _format_of(feeds))
+    if given.sniff:
+        found = sniff_feed(find_feeds(feeds)[0], dialect)
+        for line in found.evidence:
+            click.echo(line)
+        dialect = found.dialect
+    options: dict[str, object] = {
+        "encoding": given.encoding,
+        "delimiter": given.delimiter,
+        "escape": given.escape,
+        "comment": given.comment,
+        "null": given.null,
+        "skip_rows": given.skip_rows or None,
+        "max_record_bytes": given.max_record_bytes,
+        "header": False if given.no_header else None,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if given.quote is not None:
+        options["quote"] = None if given.quote == "none" else given.quote
+    return replace(dialect, **options)  # type: ignore[arg-type]  # the options' types are theirs
+
+
+def _format_of(feeds: Sequence[str]) -> str:
+    """Tell the format by what the feeds' names end in, compression aside."""
+    formats = set()
+    for feed in feeds:
+        endings = [ending for ending in PurePath(feed.lower()).suffixes if ending not in _COMPRESSED]
+        formats.add(_FORMATS.get(endings[-1] if endings else "", "csv"))
+    if len(formats) > 1:
+        raise UsageError(f"the feeds are of different formats: {', '.join(sorted(formats))}; say --format")
+    return formats.pop()

@@ -1,0 +1,332 @@
+"""Runs: feeds, a schema and a store put together, executed, and reported.
+
+`load` writes to any store, `validate` to none (or to a file of the good records). Both, and the products'
+main job, are `run_feeds`: open the feeds, bind their headers, compile a plan each, let the pipeline run.
+
+Everything that can be refused is refused here, before the store is touched: a feed that cannot be opened, a
+header that does not fit, a run that cannot be resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Protocol, Self, runtime_checkable
+
+from feedmill.dialect import Dialect
+from feedmill.errors import ReadError, UsageError
+from feedmill.kernel import Plan
+from feedmill.pipeline import FailureLimit, Pipeline, PipelineConfig, PlannedFeed, Progress, signals
+from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
+from feedmill.readers.blocks import Fingerprint
+from feedmill.report import Report
+from feedmill.schema import Schema
+from feedmill.stores.opening import open_sink
+from feedmill.stores.protocol import RunInfo, Sink
+from feedmill.stores.rejects import RejectFile
+
+__all__ = ["RunOptions", "load", "run_feeds", "run_planned", "validate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to read and run; what to run is said by the functions below.
+
+    Parameters
+    ----------
+    dialect : Dialect, optional
+        How the feeds are written; CSV in UTF-8 by default.
+    progress : Progress, optional
+        Told how it goes; the log by default. Give it an ``expect`` method and it is told the bytes there are.
+    workers : int, optional
+        Threads that parse; the number of CPUs by default.
+    lanes : int, optional
+        Writers, each with a connection of its own; by the store's own default.
+    job_buffer, result_buffer : int
+        Chunks that may wait for a worker, and batches that may wait to be put in order.
+    chunk_size : int
+        Bytes of a chunk, about.
+    rejects : path, optional
+        Where findings are written: .csv or .jsonl.
+    failure_limit : FailureLimit, optional
+        When to give up.
+    log_every : int
+        Records of a worker between two log lines.
+    resume : bool
+        Continue the last unfinished run of these feeds into this store.
+    mapping : mapping of field to column
+        Fields whose column has another name in the feed.
+    handle_signals : bool
+        Whether SIGINT and SIGTERM stop the run in order while it lasts: for programs, not for libraries.
+    """
+
+    dialect: Dialect | None = None
+    progress: Progress | None = None
+    workers: int | None = None
+    lanes: int | None = None
+    job_buffer: int = 100
+    result_buffer: int = 100
+    chunk_size: int = 1 << 20
+    rejects: str | None = None
+    failure_limit: FailureLimit | None = None
+    log_every: int = 100_000
+    resume: bool = False
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    handle_signals: bool = False
+
+
+DEFAULT_OPTIONS = RunOptions()
+
+
+def load(
+    feeds: Sequence[str] | str,
+    to: str,
+    schema: Schema,
+    *,
+    table: str | None = None,
+    mode: str | None = None,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> Report:
+    """Load feeds into one table, or into a file.
+
+    Parameters
+    ----------
+    feeds : str or sequence of str
+        Paths, globs, or ``-``.
+    to : str
+        ``sqlite:///file.db``, ``postgresql://…``, or a file name ending in .csv or .jsonl.
+    schema : Schema
+        What the records have to be; also the table's definition, if it does not exist.
+    table : str, optional
+        The schema's name by default, else the first feed's name without its ending.
+    mode : str, optional
+        upsert, insert, ignore, append or replace; upsert where there is a primary key, else append.
+
+    Raises
+    ------
+    UsageError
+        Something about the call, a feed or its header does not fit; nothing was written.
+    RunError
+        The run stopped on a fault. What is committed stays; the same call with ``resume`` goes on.
+    TooManyFailuresError
+        The failure limit was passed.
+    """
+    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    name = table or schema.name or _table_name(paths[0])
+    sink = open_sink(to, schema, name, mode=mode, lanes=options.lanes)
+    return run_feeds(paths, schema, sink, options=options, lane_key=schema.primary_key)
+
+
+def validate(
+    feeds: Sequence[str] | str,
+    schema: Schema,
+    *,
+    valid: str | None = None,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> Report:
+    """Hold feeds against a schema; no database.
+
+    Parameters
+    ----------
+    feeds, schema, options
+        As for `load`.
+    valid : str, optional
+        A .csv or .jsonl file for the good records.
+    """
+    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    if options.resume:
+        raise UsageError("validate has nothing to resume: it keeps no state; leave --resume out.")
+    sink = open_sink(valid, schema, "", mode="replace") if valid else None
+    return run_feeds(paths, schema, sink, options=options)
+
+
+def run_feeds(
+    feeds: Sequence[str],
+    schema: Schema,
+    sink: Sink | None,
+    *,
+    options: RunOptions = DEFAULT_OPTIONS,
+    lane_key: Sequence[str] = (),
+) -> Report:
+    """Run feeds through the kernel into a sink.
+
+    Parameters
+    ----------
+    feeds : sequence of str
+        Paths, or ``-``, as `feedmill.readers.find_feeds` gives them.
+    sink : Sink or None
+        Where good records go; None checks them only.
+    lane_key : sequence of str
+        The fields that decide a record's lane.
+
+    Raises
+    ------
+    UsageError, RunError, TooManyFailuresError
+        As `load`.
+    """
+    buffers = BufferPool()
+    with ExitStack() as stack:
+        opened = [_OpenedFeed.open(path, schema, options, buffers, lane_key) for path in feeds]
+        stack.callback(lambda: [feed.close() for feed in opened])
+        run = _run_info(opened, schema, options)
+        if isinstance(options.progress, SizedProgress):
+            options.progress.expect(_total_bytes(opened))
+        planned = (feed.planned() for feed in opened)
+        return run_planned(planned, run, schema.name, sink, options=options, buffers=buffers)
+
+
+def run_planned(
+    feeds: Iterable[PlannedFeed],
+    run: RunInfo,
+    schema: str,
+    sink: Sink | None,
+    *,
+    options: RunOptions = DEFAULT_OPTIONS,
+    buffers: BufferPool | None = None,
+) -> Report:
+    """Run feeds that are open and have their plans, whatever they are read from.
+
+    Parameters
+    ----------
+    feeds : iterable of PlannedFeed
+        As `PipelineConfig.feeds`.
+    run : RunInfo
+        The run's name, and its feeds'.
+    schema : str
+        The schema's name, for the report.
+    sink, options
+        As for `run_feeds`; options that say how to read are for whoever made `feeds`.
+    buffers : BufferPool, optional
+        Where chunks' buffers go back to.
+
+    Raises
+    ------
+    UsageError, RunError, TooManyFailuresError
+        As `load`.
+    """
+    config = PipelineConfig(
+        feeds=feeds,
+        run=run,
+        sink=sink,
+        rejects=RejectFile(options.rejects) if options.rejects else None,
+        schema=schema,
+        workers=options.workers,
+        job_buffer=options.job_buffer,
+        result_buffer=options.result_buffer,
+        failure_limit=options.failure_limit,
+        log_every=options.log_every,
+        progress=options.progress,
+        buffers=buffers,
+    )
+    pipeline = Pipeline(config)
+    with signals(pipeline) if options.handle_signals else nullcontext():
+        return pipeline.run()
+
+
+@runtime_checkable
+class SizedProgress(Progress, Protocol):
+    """A `Progress` that wants to know how much there is to do."""
+
+    def expect(self, nbytes: int | None) -> None:
+        """Take note of the bytes of all feeds; None if a stream is among them."""
+
+
+@dataclass(slots=True)
+class _OpenedFeed:
+    """A feed that was opened and bound, so that all are known to fit before the first one is processed.
+
+    A file is closed again until its turn comes, as there may be more than a process can hold open. A stream
+    stays open.
+    """
+
+    path: str
+    plan: Plan
+    fingerprint: Fingerprint | None
+    bytes_total: int | None
+    name: str
+    reader: Reader | None
+    reopen: Callable[[], Reader]
+
+    @classmethod
+    def open(
+        cls,
+        path: str,
+        schema: Schema,
+        options: RunOptions,
+        buffers: BufferPool,
+        lane_key: Sequence[str],
+    ) -> Self:
+        def reopen() -> Reader:
+            return open_feed(path, options.dialect, options.chunk_size, buffers)
+
+        reader = reopen()
+        try:
+            columns = reader.bind(schema, options.mapping)
+            feed = cls(
+                path=path,
+                plan=Plan(schema, reader.dialect, columns, lane_key),
+                fingerprint=reader.fingerprint,
+                bytes_total=reader.bytes_total,
+                name=reader.name,
+                reader=reader,
+                reopen=reopen,
+            )
+        except BaseException:
+            reader.close()
+            raise
+        if feed.fingerprint is not None:
+            feed.close()
+        return feed
+
+    def planned(self) -> PlannedFeed:
+        """Open it for the run."""
+        reader = self.reader or self.reopen()
+        self.reader = None
+        if reader.fingerprint != self.fingerprint:
+            reader.close()
+            raise ReadError(f"feed {self.name} was changed while the run was starting; start it again")
+        return PlannedFeed(reader, self.plan)
+
+    def close(self) -> None:
+        """Close it, if it is open and not the pipeline's."""
+        reader, self.reader = self.reader, None
+        if reader is not None:
+            reader.close()
+
+
+def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions) -> RunInfo:
+    """Name a run and what its ranges depend on."""
+    source = ""
+    if all(feed.fingerprint for feed in feeds):
+        source = _digest([[feed.name, str(feed.fingerprint)] for feed in feeds])
+    elif options.resume:
+        raise UsageError("a run over standard input cannot be resumed: what was read is gone; run it again.")
+    plan = [schema.to_descriptor(), [repr(feed.plan.dialect) for feed in feeds], dict(options.mapping)]
+    return RunInfo(
+        run_id=str(uuid.uuid4()),
+        source=source,
+        feeds=tuple(feed.name for feed in feeds),
+        chunk_size=options.chunk_size,
+        plan=_digest(plan),
+        resume=options.resume,
+    )
+
+
+def _total_bytes(feeds: Sequence[_OpenedFeed]) -> int | None:
+    sizes = [feed.bytes_total for feed in feeds]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def _digest(content: object) -> str:
+    """Make a short name of something: 128 bits, as nobody is to find another thing of the same name."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _table_name(path: str) -> str:
+    """Name a table after a feed: ``data/items.csv.gz`` fills ``items``."""
+    return "" if path == "-" else PurePath(path).name.partition(".")[0]
