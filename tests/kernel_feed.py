@@ -59,7 +59,7 @@ def add(outcome: Outcome, batch: Batch, offset: int) -> None:
 
 
 def comparable(outcome: Outcome) -> tuple[int, int, list[object], list[Finding]]:
-    """Put an outcome in a form in which NaN equals NaN, 1 is not True, and long values are cut."""
+    """Put an outcome in a form in which NaN equals NaN, 1 is not True, 1.0 not 1.00; cut long values."""
     rows: list[object] = [(row.record, *map(exact, row.values)) for row in outcome.rows]
     findings = [
         Finding(each.code, each.field, each.record, each.line, each.byte, each.value[:KEPT_BYTES])
@@ -72,7 +72,7 @@ def exact(value: Value | None) -> tuple[str, object]:
     if isinstance(value, float):
         return "float", (math.isnan(value) or value.hex())
     if isinstance(value, Decimal):
-        return "Decimal", value
+        return "Decimal", str(value)
     return type(value).__name__, value
 
 

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from feedmill.codes import Code
 from feedmill.schema import Field
@@ -134,7 +134,11 @@ def decimal(text: str, precision: int | None, scale: int | None) -> Decimal:
             raise WrongError(Code.TYPE)
     elif len(fraction) - exponent > DIGITS_AFTER_POINT or (digits and point > DIGITS_BEFORE_POINT):
         raise WrongError(Code.TYPE)
-    return Decimal(text)
+    if precision is None:
+        return Decimal(text)
+    # As numeric(precision, scale) has it: with all its decimals, and with no sign on zero.
+    with localcontext(prec=precision + 1):
+        return Decimal(text if digits else 0).quantize(Decimal(1).scaleb(-(scale or 0)))
 
 
 def float64(text: str) -> float:
