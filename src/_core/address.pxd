@@ -1,7 +1,8 @@
 # Mail addresses, and the IP addresses that may stand in them and in URIs.
 #
-# A mailbox is what RFC 5321 calls so, without comments or folded white space; RFC 6531's letters, all that is not ASCII,
-# may stand in both parts. Lengths are in octets, as in the RFC. A domain needs no dot: user@localhost is an address.
+# A mailbox is what RFC 5321 calls so, without comments or folded white space; RFC 6531's letters, all that is
+# not ASCII, may stand in both parts. Lengths are in octets, as in the RFC. A domain needs no dot:
+# user@localhost is an address.
 
 from _core.span cimport span_of, span_t
 
@@ -109,7 +110,7 @@ cdef inline bint literal_is_valid(span_t s) noexcept nogil:
 
 
 cdef inline bint ip4_is_valid(span_t s, bint has_zeros) noexcept nogil:
-    """Tell whether it is four numbers up to 255; has_zeros: leading ones may fill them up, as RFC 5321 lets them."""
+    """Tell whether it is four numbers up to 255; has_zeros: with leading zeros too, as in RFC 5321."""
     cdef const unsigned char* p = s.p
     cdef const unsigned char* end = s.p + s.n
     cdef int group, digits, value
@@ -131,7 +132,7 @@ cdef inline bint ip4_is_valid(span_t s, bint has_zeros) noexcept nogil:
 
 
 cdef inline bint ip6_is_valid(span_t s) noexcept nogil:
-    """Tell whether it is an IPv6 address (RFC 4291, 2.2), the last two groups of which may be written as IPv4."""
+    """Tell whether it is an IPv6 address (RFC 4291, 2.2), which may end in an IPv4 one."""
     cdef const unsigned char* p = s.p
     cdef const unsigned char* end = s.p + s.n
     cdef const unsigned char* start

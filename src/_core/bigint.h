@@ -1,7 +1,9 @@
-/* Whole numbers of up to 4,096 bits: what exact conversion between decimal text and doubles takes, and no more.
+/* Whole numbers of up to 4,096 bits: what exact conversion between decimal text and doubles takes, and no
+ * more.
  *
- * The largest value met is 10^1111, the divisor of a subnormal written with 769 digits: 3,691 bits, and a bit or two more
- * when it is lined up with the dividend. Limbs have 32 bits, so that products fit in 64 on any compiler. */
+ * The largest value met is 10^1111, the divisor of a subnormal written with 769 digits: 3,691 bits, and a
+ * bit or two more when it is lined up with the dividend. Limbs have 32 bits, so that products fit in 64 on
+ * any compiler. */
 #ifndef FEEDMILL_BIGINT_H
 #define FEEDMILL_BIGINT_H
 

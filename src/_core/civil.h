@@ -1,7 +1,7 @@
 /* Days and dates of the Gregorian calendar, in whole-number arithmetic, for years from 0001 to 9999.
  *
- * Years are counted from 1 March of year 0, so that the leap day is a year's last and the months before it form a
- * regular pattern: the days before month m (March is 0) are (153 m + 2) / 5. */
+ * Years are counted from 1 March of year 0, so that the leap day is a year's last and the months before it
+ * form a regular pattern: the days before month m (March is 0) are (153 m + 2) / 5. */
 #ifndef FEEDMILL_CIVIL_H
 #define FEEDMILL_CIVIL_H
 
@@ -34,8 +34,8 @@ static inline int32_t civil_days(int year, int month, int day)
     return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - CIVIL_DAYS_TO_1970;
 }
 
-/* The date that is `days` from 1970-01-01. Of a cycle of 146,097 days in 400 years, the divisions take away first what
- * leap days add, so that the rest falls into years of 365 days. */
+/* The date that is `days` from 1970-01-01. Of a cycle of 146,097 days in 400 years, the divisions take
+ * away first what leap days add, so that the rest falls into years of 365 days. */
 static inline void civil_date(int32_t days, int *year, int *month, int *day)
 {
     int since = days + CIVIL_DAYS_TO_1970;

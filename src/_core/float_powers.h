@@ -1,8 +1,9 @@
-/* 10^(16 k) for k from -22 to 19, as high:low * 2^exponent with the top bit of `high` set, the rest cut off.
+/* 10^(16 k) for k from -22 to 19, as high:low * 2^exponent with the top bit of `high` set, the rest cut
+ * off.
  *
- * With the fifteen powers of ten in between, which are exact in 64 bits, these reach every power that a double of up to
- * nineteen digits needs. Each entry is floor(10^(16 k) / 2^exponent), so it is short of the truth by less than one unit
- * of its last bit; tests/core/test_number.py sees any wrong bit, since it reads doubles near every one of them. */
+ * With the fifteen powers of ten in between, which are exact in 64 bits, these reach every power that a
+ * double of up to nineteen digits needs. Each entry is floor(10^(16 k) / 2^exponent), so it is short of
+ * the truth by less than one unit of its last bit. tests/core/test_number.py computes them all again. */
 #ifndef FEEDMILL_FLOAT_POWERS_H
 #define FEEDMILL_FLOAT_POWERS_H
 

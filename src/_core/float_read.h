@@ -1,11 +1,13 @@
-/* From a decimal, mantissa * 10^exponent, to the nearest double, ties to even; no locale, no rounding on the way.
+/* From a decimal, mantissa * 10^exponent, to the nearest double, ties to even; no locale, no rounding on
+ * the way.
  *
  * Three ways, each exact or silent:
- *   1. both mantissa and power of ten are doubles themselves: one multiplication or division rounds once, as wanted
- *      (W. Clinger, "How to Read Floating Point Numbers Accurately", 1990);
- *   2. mantissa * 10^exponent to 128 bits, with a bound on what was cut off: nearly always the bound decides the rounding;
- *   3. when it does not, or when there are more than nineteen digits that matter: the quotient of two whole numbers,
- *      64 bits of it and whether anything is left.
+ *   1. both mantissa and power of ten are doubles themselves: one multiplication or division rounds once,
+ *      as wanted (W. Clinger, "How to Read Floating Point Numbers Accurately", 1990);
+ *   2. mantissa * 10^exponent to 128 bits, with a bound on what was cut off: nearly always the bound
+ *      decides the rounding;
+ *   3. when it does not, or when there are more than nineteen digits that matter: the quotient of two
+ *      whole numbers, 64 bits of it and whether anything is left.
  *
  * Ways 2 and 3 meet in float_round. */
 #ifndef FEEDMILL_FLOAT_READ_H
@@ -23,12 +25,13 @@ enum {
     FLOAT_READ = 0,
     FLOAT_OUT_OF_RANGE = 1,  /* rounds to infinity, or to zero */
     FLOAT_UNSURE = 2,        /* ask float_from_digits */
-    /* Halfway between two doubles there are at most 767 significant digits, so what follows the first 768 only matters
-     * as "more" or "nothing more". */
+    /* Halfway between two doubles there are at most 767 significant digits, so what follows the first 768
+     * only matters as "more" or "nothing more". */
     FLOAT_EXACT_DIGITS = 768
 };
 
 #define FLOAT_MANTISSA_BITS 53
+#define FLOAT_FRACTION_BITS (FLOAT_MANTISSA_BITS - 1) /* the first one is not stored */
 #define FLOAT_MIN_EXPONENT (-1022) /* of the first bit of the smallest double that has all its bits */
 #define FLOAT_MAX_EXPONENT 1023
 #define FLOAT_LARGEST_DECIMAL_EXPONENT 308    /* 1e309 rounds to infinity */
@@ -124,9 +127,9 @@ static inline int float_round(float_bits_t v, int exponent, unsigned doubt, doub
     }
     mantissa += (uint64_t)up;
     if (mantissa == 0) return FLOAT_OUT_OF_RANGE;
-    /* Without the hidden bit's own place the exponent field starts one lower; a carry out of the mantissa raises it. */
-    if (top >= FLOAT_MIN_EXPONENT) mantissa += (uint64_t)(top - FLOAT_MIN_EXPONENT) << (FLOAT_MANTISSA_BITS - 1);
-    if (mantissa >> (FLOAT_MANTISSA_BITS - 1) > FLOAT_MAX_EXPONENT - FLOAT_MIN_EXPONENT + 1) return FLOAT_OUT_OF_RANGE;
+    /* The hidden bit adds one to the exponent field, as does a carry out of the mantissa. */
+    if (top >= FLOAT_MIN_EXPONENT) mantissa += (uint64_t)(top - FLOAT_MIN_EXPONENT) << FLOAT_FRACTION_BITS;
+    if (mantissa >> FLOAT_FRACTION_BITS > FLOAT_MAX_EXPONENT - FLOAT_MIN_EXPONENT + 1) return FLOAT_OUT_OF_RANGE;
     *out = float_of_bits(mantissa);
     return FLOAT_READ;
 }
@@ -156,19 +159,22 @@ static inline int float_from_product(uint64_t mantissa, int exponent, double *ou
     int shift = v.high != 0 ? float_leading_zeros(v.high) : 64 + float_leading_zeros(v.low);
     v = float_shift_left(v, shift);
     if (FLOAT_POWER_FIRST + step == 0) return float_round(v, -shift, 0, out);
-    /* Short by less than one unit for what multiplying cuts off, and by less than one for what the power lacks. */
+    /* Short by less than one unit for what multiplying cuts off, and by less than one for what the power
+     * lacks. */
     v = float_multiply_high(v, power->bits);
     exponent = power->exponent - shift + 128;
     if (v.high >> 63) return float_round(v, exponent, 2, out);
     return float_round(float_shift_left(v, 1), exponent - 1, 4, out);
 }
 
-/* Convert mantissa * 10^exponent; `has_more`: the true mantissa lies between this one and the next, both left out. */
+/* Convert mantissa * 10^exponent; `has_more`: the true mantissa lies between this one and the next, both
+ * left out. */
 static inline int float_from_decimal(uint64_t mantissa, int64_t exponent, int has_more, double *out)
 {
     double next;
     int status;
-    if (exponent > FLOAT_LARGEST_DECIMAL_EXPONENT || exponent < FLOAT_SMALLEST_DECIMAL_EXPONENT) return FLOAT_OUT_OF_RANGE;
+    if (exponent > FLOAT_LARGEST_DECIMAL_EXPONENT || exponent < FLOAT_SMALLEST_DECIMAL_EXPONENT)
+        return FLOAT_OUT_OF_RANGE;
 #if FLT_EVAL_METHOD == 0 /* elsewhere (x87) intermediate results are wider, and would round twice */
     if (!has_more && mantissa <= UINT64_C(1) << FLOAT_MANTISSA_BITS && exponent >= -FLOAT_EXACT_POWERS &&
         exponent <= FLOAT_EXACT_POWERS) {
@@ -184,7 +190,8 @@ static inline int float_from_decimal(uint64_t mantissa, int64_t exponent, int ha
 }
 
 /* Way 3: digits (0 to 9, the first one not 0) * 10^exponent, for exponents near those of way 2. */
-static inline int float_from_digits(const unsigned char *digits, int n, int has_more, int64_t exponent, double *out)
+static inline int float_from_digits(const unsigned char *digits, int n, int has_more, int64_t exponent,
+                                    double *out)
 {
     bigint_t over, under;
     float_bits_t v = {0, 0};

@@ -1,11 +1,13 @@
 /* The shortest decimal that reads back as the same double, and of those the nearest to it; no locale.
  *
- * Doubles in feeds mostly began as short decimals, so the first way tries one more decimal place at a time: a quotient of
- * two whole numbers below 2^53 is rounded once, so comparing it with the double is a proof. Below 10^15 different decimals
- * are different doubles, so the first one found is the only one of its length.
+ * Doubles in feeds mostly began as short decimals, so the first way tries one more decimal place at a
+ * time: a quotient of two whole numbers below 2^53 is rounded once, so comparing it with the double is a
+ * proof. Below 10^15 different decimals are different doubles, so the first one found is the only one of
+ * its length.
  *
- * The second way is exact for all (G. Steele and J. White, "How to Print Floating-Point Numbers Accurately", 1990): digits
- * are taken off the value, a ratio of whole numbers, until what is left is closer than half the way to both neighbours. */
+ * The second way is exact for all (G. Steele and J. White, "How to Print Floating-Point Numbers
+ * Accurately", 1990): digits are taken off the value, a ratio of whole numbers, until what is left is
+ * closer than half the way to both neighbours. */
 #ifndef FEEDMILL_FLOAT_WRITE_H
 #define FEEDMILL_FLOAT_WRITE_H
 
@@ -20,8 +22,9 @@
 #define FLOAT_SHORT_LIMIT 1e15  /* below it, sixteen bits and more are left to tell neighbours apart */
 #define FLOAT_SHORT_LEAST 1e-5
 #define FLOAT_SHORT_PLACES 20   /* 1e-5 with fifteen digits */
-#define FLOAT_FIXED_LEAST (-3)  /* the point's place in 0.0001, the smallest that Python's repr writes without exponent, */
-#define FLOAT_FIXED_MOST 16     /* and in 9999999999999998.0, the largest */
+/* The point's place in 0.0001 and in 9999999999999998.0, the extremes that repr writes without exponent. */
+#define FLOAT_FIXED_LEAST (-3)
+#define FLOAT_FIXED_MOST 16
 
 /* 0.d1d2d3… * 10^point */
 typedef struct {
@@ -59,8 +62,9 @@ static inline int float_write_short(double value, float_decimal_t *out)
     return 0;
 }
 
+/* What is left is value / unit; above / unit and below / unit are the ways to the middle of the neighbours. */
 typedef struct {
-    bigint_t value; /* value / unit is what is left, above and below / unit the way to the middle of the neighbours */
+    bigint_t value;
     bigint_t unit;
     bigint_t above;
     bigint_t below;
@@ -106,7 +110,8 @@ static inline void float_take_digits(float_left_t *left, float_decimal_t *out)
     for (out->n = 0;;) {
         int digit = 0, order, is_low, is_high;
         float_left_multiply(left, 1);
-        for (; bigint_compare(&left->value, &left->unit) >= 0; digit++) bigint_subtract(&left->value, &left->unit);
+        for (; bigint_compare(&left->value, &left->unit) >= 0; digit++)
+            bigint_subtract(&left->value, &left->unit);
         order = bigint_compare(&left->value, &left->below);
         is_low = order < 0 || (order == 0 && left->is_even);
         is_high = float_reaches_unit(left);
@@ -124,15 +129,16 @@ static inline void float_take_digits(float_left_t *left, float_decimal_t *out)
 static inline void float_write_exact(double value, float_decimal_t *out)
 {
     float_left_t left;
+    const uint64_t hidden = UINT64_C(1) << FLOAT_FRACTION_BITS;
     uint64_t bits, mantissa;
     int field, exponent, top;
     memcpy(&bits, &value, sizeof bits);
-    field = (int)(bits >> (FLOAT_MANTISSA_BITS - 1));
-    mantissa = bits & ((UINT64_C(1) << (FLOAT_MANTISSA_BITS - 1)) - 1);
-    if (field != 0) mantissa |= UINT64_C(1) << (FLOAT_MANTISSA_BITS - 1);
+    field = (int)(bits >> FLOAT_FRACTION_BITS);
+    mantissa = bits & (hidden - 1);
+    if (field != 0) mantissa |= hidden;
     exponent = (field != 0 ? field : 1) + FLOAT_MIN_EXPONENT - FLOAT_MANTISSA_BITS;
     top = exponent + 63 - float_leading_zeros(mantissa);
-    float_left_start(&left, mantissa, exponent, mantissa == UINT64_C(1) << (FLOAT_MANTISSA_BITS - 1) && field > 1);
+    float_left_start(&left, mantissa, exponent, mantissa == hidden && field > 1);
     /* 2^top <= value < 2^(top + 1), so the point is this far right, or one place further; 2^32 * log10(2). */
     out->point = (int)((top * INT64_C(1292913986)) >> 32) + 1;
     if (out->point >= 0) bigint_multiply_power_of_ten(&left.unit, out->point);
@@ -144,7 +150,8 @@ static inline void float_write_exact(double value, float_decimal_t *out)
     float_take_digits(&left, out);
 }
 
-/* Write the decimal as Python's repr does: a point always, an exponent only for the very small and large; 24 bytes. */
+/* Write the decimal as Python's repr does: a point always, an exponent only for the very small and large;
+ * 24 bytes. */
 static inline int float_put_decimal(const float_decimal_t *decimal, char *out)
 {
     char *to = out;

@@ -1,6 +1,7 @@
 /* The two fixed shapes of ISO 8601, YYYY-MM-DD and HH:MM:SS, each as one number.
  *
- * Eight bytes are one word; its marks are compared in place, and what is left is pushed together to a word of digits. */
+ * Eight bytes are one word; its marks are compared in place, and what is left is pushed together to a word
+ * of digits. */
 #ifndef FEEDMILL_ISO_H
 #define FEEDMILL_ISO_H
 

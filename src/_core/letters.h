@@ -1,6 +1,7 @@
 /* What each byte may be a part of, as the grammars of URIs, mail addresses and IP addresses name it.
  *
- * Bytes from 0x80 on are parts of characters that are not ASCII; mail addresses may have those (RFC 6531), URIs not. */
+ * Bytes from 0x80 on are parts of characters that are not ASCII; mail addresses may have those (RFC 6531),
+ * URIs not. */
 #ifndef FEEDMILL_LETTERS_H
 #define FEEDMILL_LETTERS_H
 

@@ -1,7 +1,8 @@
-# A moment: what a text says about a day, a time and an offset, part by part, before anything is computed from it.
+# A moment: what a text says about a day, a time and an offset, part by part, before anything is computed from
+# it.
 #
-# It starts as 1970-01-01 00:00 in UTC, so that what a text leaves out is that. The readers of parts take a place and an end,
-# and give the number of bytes that the part has there; 0 if it is not there.
+# It starts as 1970-01-01 00:00 in UTC, so that what a text leaves out is that. The readers of parts take a
+# place and an end, and give the number of bytes that the part has there; 0 if it is not there.
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -70,7 +71,7 @@ cdef inline bint moment_time(const moment_t* m, int64_t* us) noexcept nogil:
 
 
 cdef inline bint moment_instant(const moment_t* m, int64_t* us) noexcept nogil:
-    """Compute the microseconds from 1970-01-01 in UTC; False if there is no such instant in the years 1 to 9999."""
+    """Compute the microseconds from 1970-01-01 in UTC; False if the years 1 to 9999 have no such instant."""
     cdef int32_t days = 0
     cdef int64_t time_us = 0
     if not moment_days(m, &days) or not moment_time(m, &time_us):
@@ -98,7 +99,9 @@ cdef inline Py_ssize_t part_number(
     return n
 
 
-cdef inline Py_ssize_t part_fraction(const unsigned char* p, const unsigned char* end, int* us) noexcept nogil:
+cdef inline Py_ssize_t part_fraction(
+    const unsigned char* p, const unsigned char* end, int* us
+) noexcept nogil:
     """Read the decimals of a second; those that microseconds cannot hold have to be zeros."""
     cdef Py_ssize_t n = 0
     cdef int value = 0

@@ -1,9 +1,10 @@
 # A number as it is written: `[+-]?(digits[.digits*]|.digits)([eE][+-]?digits)?`, in ASCII.
 #
-# number_scan takes it apart and reads no value; the questions asked afterwards (does it fit, which is larger, what are its
-# base-10000 groups) only look at where its digits stand. Digits are counted over whole part and decimals together, from
-# the left, starting with 0. `point` is the count of digits left of the decimal point after the exponent has moved it,
-# so it can lie outside the digits, on either side: in 12e3 it is 5, in 12e-3 it is -1.
+# number_scan takes it apart and reads no value; the questions asked afterwards (does it fit, which is larger,
+# what are its base-10000 groups) only look at where its digits stand. Digits are counted over whole part and
+# decimals together, from the left, starting with 0. `point` is the count of digits left of the decimal point
+# after the exponent has moved it, so it can lie outside the digits, on either side: in 12e3 it is 5, in 12e-3
+# it is -1.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -23,7 +24,7 @@ cdef extern from "_core/powers.h" nogil:
 
 
 cdef enum:
-    NUMBER_EXPONENT_LIMIT = 1073741823    # INT_MAX / 2: from here on PostgreSQL reads no exponent; no text is as long
+    NUMBER_EXPONENT_LIMIT = 1073741823    # INT_MAX / 2: PostgreSQL reads none from here on
     NUMERIC_DECIMALS = 16383          # PostgreSQL, "Numeric types": digits after the decimal point
 
 
@@ -75,7 +76,9 @@ cdef inline int number_scan_decimal(span_t s, number_t* out) noexcept nogil:
     return 0
 
 
-cdef inline int number_exponent(const unsigned char* p, const unsigned char* end, int64_t* out) noexcept nogil:
+cdef inline int number_exponent(
+    const unsigned char* p, const unsigned char* end, int64_t* out
+) noexcept nogil:
     """Read `[eE][+-]?digits` up to the end; p < end."""
     cdef bint is_negative
     cdef int64_t value = 0
@@ -149,7 +152,7 @@ cdef inline int number_compare_size(const number_t* a, const number_t* b) noexce
 
 
 cdef inline uint64_t number_head(const number_t* number, Py_ssize_t count) noexcept nogil:
-    """Read `count` digits from the first that is not 0; at most 19, which a uint64 holds whatever they are."""
+    """Read `count` digits from the first that is not 0; 19 at most, which fit whatever they are."""
     cdef Py_ssize_t start = number.first
     cdef Py_ssize_t of_whole = min(max(number.whole_n - start, 0), count)
     cdef uint64_t value = 0

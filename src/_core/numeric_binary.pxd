@@ -1,15 +1,16 @@
 # Values on their way out: numerics in PostgreSQL's binary form, and every type that is not text as text.
 #
-# A numeric is sent as four 16-bit numbers, then its digits in base 10000, all big-endian: how many digits, the power of
-# 10000 of the first one, the sign, and how many decimals to show. Digits begin and end with one that is not 0; zero has none.
-# The decimals to show stay as they were declared or written: 1.50 is sent as 1.50.
+# A numeric is sent as four 16-bit numbers, then its digits in base 10000, all big-endian: how many digits,
+# the power of 10000 of the first one, the sign, and how many decimals to show. Digits begin and end with one
+# that is not 0; zero has none. The decimals to show stay as they were declared or written: 1.50 is sent as
+# 1.50.
 #
 # Source: PostgreSQL, src/backend/utils/adt/numeric.c, numeric_send; held to vectors that a server made.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from _core.moment cimport CIVIL_DAY_US, civil_date
-from _core.number_scan cimport NUMERIC_DECIMALS, POWER_OF_TEN, number_digit, number_scan, number_sign, number_t
+from _core.number_scan cimport NUMERIC_DECIMALS, POWER_OF_TEN, number_digit, number_scan, number_t
 from _core.span cimport span_t
 
 
@@ -60,7 +61,7 @@ cdef inline int numeric_put_scaled(unsigned char* out, int64_t v, int scale) noe
 
 
 cdef inline Py_ssize_t numeric_put_text(unsigned char* out, span_t s) noexcept nogil:
-    """Write a decimal that passed its check as a numeric; give the bytes, at most 12 and one for every two of the text."""
+    """Write a decimal that passed its check as a numeric; give the bytes, at most 12 + s.n / 2."""
     cdef number_t number
     cdef int64_t group, last, at
     cdef int64_t decimals

@@ -1,8 +1,9 @@
 # Dates, times and instants: the shapes of ISO 8601, or any shape after a pattern.
 #
-# Instants are microseconds from 1970-01-01 in UTC; a text without an offset is UTC already. The calendar covers the years
-# 0001 to 9999, which Python and PostgreSQL both have, and is checked after the offset is taken off. There are no leap
-# seconds and no 24:00. A fraction has any number of digits, but what is smaller than a microsecond is refused, not cut off.
+# Instants are microseconds from 1970-01-01 in UTC; a text without an offset is UTC already. The calendar
+# covers the years 0001 to 9999, which Python and PostgreSQL both have, and is checked after the offset is
+# taken off. There are no leap seconds and no 24:00. A fraction has any number of digits, but what is smaller
+# than a microsecond is refused, not cut off.
 #
 # The fixed parts of ISO texts are read as words (iso.h), patterns item by item (temporal_pattern.pxd).
 

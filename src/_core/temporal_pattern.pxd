@@ -1,12 +1,15 @@
 # Dates and times after a pattern of strptime's directives.
 #
-# A pattern is compiled once into a list of items, each a directive or a literal byte. Reading follows the list and fills a
-# moment_t; whether that names a real day and time is looked at afterwards, so order in a pattern is free.
+# A pattern is compiled once into a list of items, each a directive or a literal byte. Reading follows the
+# list and fills a moment_t; whether that names a real day and time is looked at afterwards, so order in a
+# pattern is free.
 #
-# Numbers take their full width (%Y 4 digits, %j 3, %y 2); for %d %m %H %I %M %S one digit is enough where no other
-# follows, and %f takes all digits there are. Names of months, AM and PM are English, in any case of letters.
+# Numbers take their full width (%Y 4 digits, %j 3, %y 2); for %d %m %H %I %M %S one digit is enough where no
+# other follows, and %f takes all digits there are. Names of months, AM and PM are English, in any case of
+# letters.
 #
-# If you add a directive: TEMPORAL_DIRECTIVES, directive_read, and declaration.py, which refuses patterns without sense.
+# If you add a directive: TEMPORAL_DIRECTIVES, directive_read, and declaration.py, which refuses patterns
+# without sense.
 
 from libc.string cimport memchr, strlen
 
@@ -17,8 +20,8 @@ from _core.span cimport span_t
 cdef extern from *:
     """
     static const char TEMPORAL_DIRECTIVES[] = "YymdHIMSpfbBjz";
-    static const char *const TEMPORAL_MONTHS[12] = {"january", "february", "march", "april", "may", "june", "july",
-        "august", "september", "october", "november", "december"};
+    static const char *const TEMPORAL_MONTHS[12] = {"january", "february", "march", "april", "may", "june",
+        "july", "august", "september", "october", "november", "december"};
     """
     const char* TEMPORAL_DIRECTIVES
     const char** TEMPORAL_MONTHS
@@ -45,7 +48,7 @@ ctypedef struct temporal_t:
 
 
 cdef inline int temporal_compile(const char* pattern, Py_ssize_t n, temporal_t* out) noexcept nogil:
-    """Compile a field's format; -1 if a directive is unknown, or if there are more items than anyone needs."""
+    """Compile a field's format; -1 if a directive is unknown, or there are more items than have room."""
     cdef Py_ssize_t i = 0
     cdef char directive
     out.nitems = 0

@@ -1,7 +1,7 @@
 # Text: valid or not, how long, and the transforms that need no table of all characters.
 #
-# White space is what Python's str.isspace calls so. Everything but utf8_valid is given valid UTF-8; given anything else it
-# stays within its bounds, and that is all.
+# White space is what Python's str.isspace calls so. Everything but utf8_valid is given valid UTF-8; given
+# anything else it stays within its bounds, and that is all.
 
 from libc.stdint cimport uint64_t
 
@@ -87,12 +87,12 @@ cdef inline bint word_is_collapsed(uint64_t word) noexcept nogil:
 
 
 cdef inline bint text_lower_ascii(span_t s, unsigned char* out) noexcept nogil:
-    """Write the text with A-Z lowered; True if it holds more than ASCII, whose case is then still to be changed."""
+    """Write the text with A-Z lowered; True if it holds more than ASCII, which is still as it was."""
     return text_flip_ascii(s, out, c'A')
 
 
 cdef inline bint text_upper_ascii(span_t s, unsigned char* out) noexcept nogil:
-    """Write the text with a-z uppered; True if it holds more than ASCII, whose case is then still to be changed."""
+    """Write the text with a-z uppered; True if it holds more than ASCII, which is still as it was."""
     return text_flip_ascii(s, out, c'a')
 
 

@@ -1,7 +1,7 @@
 /* Is it UTF-8? The strict answer of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
  *
- * Feeds are ASCII with words of other text in between. So runs of ASCII are skipped in the largest blocks that the
- * machine offers, chosen once a call, and what is left is looked at one character at a time. */
+ * Feeds are ASCII with words of other text in between. So runs of ASCII are skipped in the largest blocks
+ * that the machine offers, chosen once a call, and what is left is looked at one character at a time. */
 #ifndef FEEDMILL_UTF8_H
 #define FEEDMILL_UTF8_H
 
@@ -22,7 +22,7 @@ static inline size_t utf8_width(const unsigned char *p, size_t n)
     if (lead < 0x80) return 1;
     if (lead < 0xC2 || lead > 0xF4) return 0;
     if (lead < 0xE0) return n > 1 && (p[1] & 0xC0) == 0x80 ? 2 : 0;
-    /* The second byte is where overlong forms, surrogates and what lies beyond U+10FFFF give themselves away. */
+    /* The second byte is where overlong forms, surrogates and what is above U+10FFFF give themselves away. */
     if (lead == 0xE0) low = 0xA0;
     else if (lead == 0xED) high = 0x9F;
     else if (lead == 0xF0) low = 0x90;
@@ -60,7 +60,8 @@ __attribute__((target("avx2"))) static int utf8_valid_avx2(const unsigned char *
 {
     size_t i = 0;
     while (n - i >= 32) {
-        unsigned foreign = (unsigned)_mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)(const void *)(p + i)));
+        __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
+        unsigned foreign = (unsigned)_mm256_movemask_epi8(block);
         size_t stop;
         if (foreign == 0) {
             i += 32;
@@ -97,7 +98,8 @@ static inline size_t utf8_count(const unsigned char *p, size_t n)
     size_t count = n, i = 0;
     for (; n - i >= 8; i += 8) {
         uint64_t word = word_load(p + i);
-        /* A continuation byte has its high bit set and the next one not: that one, turned round, is moved up onto it. */
+        /* A continuation byte has its high bit set and the next one not: that one, turned round, is moved
+         * up onto it. */
         count -= (size_t)__builtin_popcountll(word & (~word << 1) & WORD_HIGH_BITS);
     }
     for (; i < n; i++) count -= (p[i] & 0xC0) == 0x80;

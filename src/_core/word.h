@@ -1,8 +1,9 @@
 /* Eight bytes at a time in one 64-bit word.
  *
- * A word holds text with its first byte lowest, on every machine, so "the next byte" is always a shift right by eight.
- * Loads are memcpy, which compilers turn into one instruction and which needs no alignment. Nothing here reads a byte
- * outside the length it is given: cells may end at the end of a buffer. */
+ * A word holds text with its first byte lowest, on every machine, so "the next byte" is always a shift
+ * right by eight. Loads are memcpy, which compilers turn into one instruction and which needs no
+ * alignment. Nothing here reads a byte outside the length it is given: cells may end at the end of a
+ * buffer. */
 #ifndef FEEDMILL_WORD_H
 #define FEEDMILL_WORD_H
 
@@ -56,7 +57,8 @@ static inline uint64_t word_below(uint64_t ascii, unsigned limit)
     return ~(ascii + WORD_EACH(0x80 - limit)) & WORD_HIGH_BITS;
 }
 
-/* n <= 8 digits as a word of eight, filled up with leading '0's: numbers of any such length take the same path. */
+/* n <= 8 digits as a word of eight, filled up with leading '0's: numbers of any such length take the same
+ * path. */
 static inline uint64_t word_load_digits(const unsigned char *p, size_t n)
 {
     if (n >= 8) return word_load(p);
@@ -64,15 +66,16 @@ static inline uint64_t word_load_digits(const unsigned char *p, size_t n)
     return word_load_part(p, n) << (8 * (8 - n)) | WORD_EACH('0') >> (8 * n);
 }
 
-/* With '0' taken off, a digit is at most 9; adding 0x76 lifts anything above into the high bit. A byte that had its
- * high bit set before may carry into its neighbour, but then the answer is "no" already. */
+/* With '0' taken off, a digit is at most 9; adding 0x76 lifts anything above into the high bit. A byte
+ * that had its high bit set before may carry into its neighbour, but then the answer is "no" already. */
 static inline int word_is_digits(uint64_t word)
 {
     uint64_t digits = word ^ WORD_EACH('0');
     return (((digits + WORD_EACH(0x76)) | digits) & WORD_HIGH_BITS) == 0;
 }
 
-/* The number that eight digits spell: neighbours are joined, digits to pairs, pairs to quads, quads to the result. */
+/* The number that eight digits spell: neighbours are joined, digits to pairs, pairs to quads, quads to the
+ * result. */
 static inline uint32_t word_number(uint64_t word)
 {
     uint64_t digits = word ^ WORD_EACH('0');
@@ -81,8 +84,9 @@ static inline uint32_t word_number(uint64_t word)
     return (uint32_t)(quads * 10000 + (quads >> 32));
 }
 
-/* The sum of eight digits, each times the weight of its place: first, third, … `even`, second, fourth, … `odd`. Sixteen
- * bits a pair hold it for any weights that check digits have; the last multiplication adds the four pairs up. */
+/* The sum of eight digits, each times the weight of its place: first, third, … `even`, second, fourth, …
+ * `odd`. Sixteen bits a pair hold it for any weights that check digits have; the last multiplication adds
+ * the four pairs up. */
 static inline uint32_t word_digit_sum(uint64_t word, uint32_t even, uint32_t odd)
 {
     uint64_t digits = word ^ WORD_EACH('0');
@@ -91,9 +95,9 @@ static inline uint32_t word_digit_sum(uint64_t word, uint32_t even, uint32_t odd
     return (uint32_t)((pairs * UINT64_C(0x0001000100010001)) >> 48);
 }
 
-/* A hash for tables that live and die with a plan: quick and well mixed, not kept anywhere, no defence against words
- * chosen to collide. The multiplier is 2^64 divided by the golden ratio, whose multiples spread most evenly (Knuth, "The
- * Art of Computer Programming", volume 3, section 6.4). */
+/* A hash for tables that live and die with a plan: quick and well mixed, not kept anywhere, no defence
+ * against words chosen to collide. The multiplier is 2^64 divided by the golden ratio, whose multiples
+ * spread most evenly (Knuth, "The Art of Computer Programming", volume 3, section 6.4). */
 static inline uint64_t word_hash(const unsigned char *p, size_t n)
 {
     uint64_t hash = n;

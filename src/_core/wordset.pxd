@@ -1,10 +1,10 @@
 # A fixed set of byte strings: enum members, texts that mean missing, texts that mean true or false.
 #
-# Built once with its plan, never changed, so any number of threads may look words up. The words are copied: the set owns
-# one piece of memory, laid out as the set, its entries, its slots, then the bytes.
+# Built once with its plan, never changed, so any number of threads may look words up. The words are copied:
+# the set owns one piece of memory, laid out as the set, its entries, its slots, then the bytes.
 #
-# Few words, the usual case, are compared one after the other by length and first eight bytes, which decides nearly every
-# time. More than WORDSET_FEW are found by hash, in slots of which at most half are taken.
+# Few words, the usual case, are compared one after the other by length and first eight bytes, which decides
+# nearly every time. More than WORDSET_FEW are found by hash, in slots of which at most half are taken.
 
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -63,7 +63,9 @@ cdef inline wordset_t* wordset_build(const span_t* words, Py_ssize_t count) noex
     return words_set
 
 
-cdef inline void wordset_put(wordset_t* words, Py_ssize_t i, const unsigned char* p, Py_ssize_t n) noexcept nogil:
+cdef inline void wordset_put(
+    wordset_t* words, Py_ssize_t i, const unsigned char* p, Py_ssize_t n
+) noexcept nogil:
     cdef uint64_t slot
     words.entries[i].prefix = word_load_part(p, n)
     words.entries[i].p = p
