@@ -117,7 +117,7 @@ cdef inline int numeric_fits(span_t s, int precision, int scale) noexcept nogil:
 
 
 cdef inline Py_ssize_t numeric_settle(span_t s, int scale, unsigned char* out) noexcept nogil:
-    """Write what numeric(precision, scale) holds with exactly `scale` decimals: precision + 3 bytes at most."""
+    """Write what numeric(precision, scale) holds with `scale` decimals: precision + 3 bytes at most."""
     cdef number_t number
     cdef unsigned char* to = out
     cdef int64_t i
