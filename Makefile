@@ -86,7 +86,7 @@ tsan: build ## Run the thread tests under the thread sanitizer, on an interprete
 	python=$$(tools/build-python thread-sanitizer) && \
 	packages=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
 	TSAN_OPTIONS="suppressions=$${python%/bin/*}/tsan-suppressions exitcode=66" \
-	PYTHONPATH="build/tsan:$$packages" "$$python" -m pytest tests/threads $(ARGS)
+	PYTHONPATH="build/tsan:$$packages" "$$python" -m pytest $(wildcard tests/threads) tests/test_pool.py tests/test_channel.py tests/test_counters.py $(ARGS)
 
 # On the build with the GIL, where coverage has a tracer in C. Of the kernel, gcov counts the lines, threads included.
 .PHONY: cover
