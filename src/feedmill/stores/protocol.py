@@ -20,6 +20,9 @@ Every row of a part ends in exactly one of five ways: inserted, updated, unchang
 
     rows of the part = inserted + updated + unchanged + duplicate + len({reject.record for reject in rejects})
 
+A sink that keeps a record of failures has an attribute ``takes_failures = True``: its lane 0 then gets a
+part for every range with failures, with the batches that have any, though none of their rows may be its own.
+
 If you write a sink: ``begin`` must leave nothing half made, ``lane`` and ``apply`` must not share a
 connection between threads, ``abort`` may come from any thread at any moment and must wake a lane that waits
 before a retry.
@@ -32,6 +35,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from feedmill.kernel import Batch
+    from feedmill.records import Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ class RangePart:
         In input order.
     feed : int
         Index of the feed in ``RunInfo.feeds``, as `lo` and `hi` start anew with each feed.
+    broken : tuple of Reject
+        Findings against records that no batch has, as parsing them raised. Only for lane 0 of a sink that
+        takes failures.
     """
 
     lane: int
@@ -110,6 +117,7 @@ class RangePart:
     hi: int
     slices: tuple[Slice, ...]
     feed: int = 0
+    broken: tuple[Reject, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,39 @@
+"""The main job: dealers' product feeds become products, offers, outcomes and events.
+
+::
+
+    process_feeds(feeds, url)                   all of it in one call
+    with open_products(url) as database:        the same in steps
+        job = make_job(database)                ProcessProducts over five parts
+        output = job.execute(feeds)             output.report, .success_list, .failure_list
+
+=============  =========================================================================
+process        `ProcessProducts`: the steps of the job, over five protocols
+repositories   the protocols: dealers, products, product_dealers, integrations, queue
+sql, journal   their one implementation in SQL, for any `database.SqlDatabase`
+postgres       PostgreSQL, and
+sqlite         SQLite: the few things that differ
+lot, staged    the rows of one transaction, in temporary tables
+lists          successes and failures as sequences that stay in the database
+migrations     the tables: ``sql/<dialect>/NNN_name.sql``
+=============  =========================================================================
+"""
+
+from feedmill.products.entities import Dealer, Failure, Success
+from feedmill.products.job import make_job, process_feeds, read_dealers
+from feedmill.products.opening import migrate, open_products
+from feedmill.products.process import Output, ProcessProducts, product_schema
+
+__all__ = [
+    "Dealer",
+    "Failure",
+    "Output",
+    "ProcessProducts",
+    "Success",
+    "make_job",
+    "migrate",
+    "open_products",
+    "process_feeds",
+    "product_schema",
+    "read_dealers",
+]

@@ -1,0 +1,59 @@
+"""What the main job asks of a database. `postgres` and `sqlite` answer; nothing else differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from feedmill.stores.protocol import RangePart
+from feedmill.stores.transaction import Session, Transaction
+
+
+class SqlDatabase[T: Transaction](Protocol):
+    """A database with the tables of the main job.
+
+    Attributes
+    ----------
+    dialect : str
+        The folder of its migrations.
+    lanes : int
+        How many lanes it takes at once.
+
+    Thread safety
+    -------------
+    any thread, but a session belongs to one
+    """
+
+    dialect: str
+    lanes: int
+
+    def open(self) -> None:
+        """Connect, or say why not."""
+
+    def session(self, role: str, *, staged: bool = False) -> Session[T]:
+        """Make a session for the calling thread, with the temporary tables or without."""
+
+    def fill(self, transaction: T, part: RangePart) -> None:
+        """Empty the temporary tables and bring a part's rows into feedmill_feed."""
+
+    def probing(self, transaction: T) -> AbstractContextManager[None]:
+        """Let look-ups in the block use indexes only."""
+
+    def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
+        """Write the query for rows of a parameter that holds a JSON array of arrays, with names and types."""
+
+    def json_object(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Write the expression for a JSON object of keys and expressions."""
+
+    def lock_migrations(self, transaction: T) -> None:
+        """Let one process at a time migrate, until the transaction ends."""
+
+    def run_script(self, transaction: T, script: str) -> None:
+        """Run several statements."""
+
+    def close(self) -> None:
+        """Close; sessions are closed before."""
+
+    def abort(self) -> None:
+        """Stop what runs, from any thread, and close."""

@@ -1,0 +1,139 @@
+"""The main job in one call: a URL, feeds, a report."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from feedmill.errors import FeedError
+from feedmill.products.database import SqlDatabase
+from feedmill.products.entities import Dealer
+from feedmill.products.journal import SqlIntegrations
+from feedmill.products.lot import SqlLot
+from feedmill.products.opening import open_products
+from feedmill.products.process import ProcessProducts, product_schema
+from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
+from feedmill.products.sqlite import SqliteProducts
+from feedmill.products.staged import check_schema
+from feedmill.report import Report
+from feedmill.runs import DEFAULT_OPTIONS, RunOptions
+from feedmill.schema import Schema
+from feedmill.stores.transaction import Transaction
+
+
+def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
+    feeds: str | Sequence[str],
+    url: str,
+    *,
+    schema: Schema | None = None,
+    dealers: Path | None = None,
+    create_dealers: bool = False,
+    every_outcome: bool = False,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> Report:
+    """Process product feeds into a database.
+
+    Parameters
+    ----------
+    feeds : str or sequence of str
+        Paths, globs, or ``-``.
+    url : str
+        ``sqlite:///file.db`` or ``postgresql://…``; the tables are created or brought up to date.
+    schema : Schema, optional
+        What a record has to be; the built-in schema of products by default.
+    dealers : Path, optional
+        A CSV file of known dealers, with the columns code and name; added before the run.
+    create_dealers : bool
+        Whether dealers that are not known are created; else their records fail.
+    every_outcome : bool
+        Whether records that change nothing get a row of ``product_integration``, too.
+    options : RunOptions
+
+    Raises
+    ------
+    UsageError
+        Something about the call, a feed or its header does not fit; no record was processed.
+    RunError
+        The run stopped on a fault. What is committed stays; the same call with ``resume`` goes on.
+    TooManyFailuresError
+        The failure limit was passed.
+    """
+    known = read_dealers(dealers) if dealers is not None else []
+    rules = product_schema() if schema is None else schema
+    check_schema(rules)
+
+    def run[T: Transaction](database: SqlDatabase[T]) -> Report:
+        job = make_job(
+            database,
+            schema=rules,
+            create_dealers=create_dealers,
+            every_outcome=every_outcome,
+            options=options,
+        )
+        job.dealers.save(known)
+        return job.execute(feeds).report
+
+    with open_products(url, lanes=options.lanes) as database:
+        # The same call for each kind of database: the parts of a job are of one kind.
+        if isinstance(database, SqliteProducts):
+            return run(database)
+        return run(database)
+
+
+def make_job[T: Transaction](
+    database: SqlDatabase[T],
+    *,
+    schema: Schema | None = None,
+    create_dealers: bool = False,
+    every_outcome: bool = False,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> ProcessProducts[SqlLot[T]]:
+    """Put a job together whose five parts are all kept in one database.
+
+    Parameters
+    ----------
+    database : SqlDatabase
+        Open and migrated, as `open_products` gives it.
+    schema, create_dealers, every_outcome, options
+        As for `process_feeds`.
+    """
+    return ProcessProducts(
+        dealers=SqlDealers(database, create=create_dealers),
+        products=SqlProducts(database),
+        product_dealers=SqlProductDealers(database),
+        integrations=SqlIntegrations(database, every_outcome=every_outcome),
+        queue=SqlQueue(database),
+        schema=product_schema() if schema is None else schema,
+        options=options,
+    )
+
+
+def read_dealers(path: Path) -> list[Dealer]:
+    """Read known dealers from a CSV file with the columns code and name.
+
+    Raises
+    ------
+    FeedError
+        The file cannot be read, or has no column code, or a dealer has no code.
+    """
+    dealers = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            if "code" not in (rows.fieldnames or ()):
+                raise FeedError(
+                    f"dealers {path}: the first line names no column code; it should be: code,name"
+                )
+            for row in rows:
+                code, name = (row["code"] or "").strip(), (row.get("name") or "").strip()
+                if not code or "\0" in code + name:
+                    raise FeedError(f"dealers {path}, line {rows.line_num}: expected a dealer's code")
+                dealers.append(Dealer(code, name or None))
+    except OSError as error:
+        raise FeedError(f"dealers {path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise FeedError(f"dealers {path} is not in UTF-8; convert it") from None
+    except csv.Error as error:
+        raise FeedError(f"dealers {path} is not CSV: {error}") from None
+    return dealers

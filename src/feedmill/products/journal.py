@@ -1,0 +1,124 @@
+"""The journal of runs in SQL: parts done once, and what became of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from feedmill.errors import StoreError, UsageError
+from feedmill.products.database import SqlDatabase
+from feedmill.products.entities import Dealer, Failure, Success
+from feedmill.products.lists import FailureList, SuccessList
+from feedmill.products.lot import SqlLot
+from feedmill.products.outcomes import record_outcomes
+from feedmill.products.sql import UnknownDealersError, save_dealers
+from feedmill.stores import ledger
+from feedmill.stores.ledger import Ledger
+from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart, RunInfo
+from feedmill.stores.transaction import Session, Transaction
+
+TARGET = "products"
+
+
+class SqlIntegrations[T: Transaction]:
+    """Runs and outcomes in ``feedmill_runs``, ``feedmill_ledger`` and ``product_integration``.
+
+    Parameters
+    ----------
+    database : SqlDatabase
+    every_outcome : bool
+        Whether records that changed nothing get a row, too.
+    """
+
+    def __init__(self, database: SqlDatabase[T], *, every_outcome: bool = False) -> None:
+        self.database = database
+        self.lanes = database.lanes
+        self._every_outcome = every_outcome
+        self._ledger: Ledger | None = None
+
+    def begin(self, run: RunInfo) -> RunInfo:
+        """Register the run, or find the one to resume."""
+        session = self.database.session(run.run_id)
+        try:
+            effective = session.transact(
+                lambda transaction: ledger.begin(transaction, run, TARGET, self.lanes)
+            )
+        finally:
+            session.close()
+        self._ledger = Ledger(effective)
+        return effective
+
+    def lane(self, number: int) -> SqlLane[T]:
+        """Open a lane, in its own thread."""
+        if self._ledger is None:
+            raise UsageError("A lane was opened before the run was begun; call begin first.")
+        session = self.database.session(f"{self._ledger.run.run_id}/{number}", staged=True)
+        return SqlLane(self.database, session, self._ledger)
+
+    def record(self, lot: SqlLot[T], rejects: Sequence[LaneReject]) -> None:
+        """Write what became of the lot's records."""
+        record_outcomes(lot, rejects, every=self._every_outcome)
+
+    def finish(self) -> None:
+        """Mark the run finished."""
+        if self._ledger is not None:
+            session = self.database.session(self._ledger.run.run_id)
+            try:
+                session.transact(self._ledger.finish)
+            finally:
+                session.close()
+
+    def abort(self) -> None:
+        """Stop; the run stays resumable."""
+        self.database.abort()
+
+    def successes(self, run: str) -> Sequence[Success]:
+        """List a run's successes."""
+        return SuccessList(self.database, run)
+
+    def failures(self, run: str) -> Sequence[Failure]:
+        """List a run's failures."""
+        return FailureList(self.database, run)
+
+
+class SqlLane[T: Transaction]:
+    """One lane's hand on the journal.
+
+    Thread safety
+    -------------
+    one thread
+    """
+
+    def __init__(self, database: SqlDatabase[T], session: Session[T], ledger: Ledger) -> None:
+        self._database = database
+        self._session = session
+        self._ledger = ledger
+        self._created: set[str] = set()
+
+    def apply(self, part: RangePart, work: Callable[[SqlLot[T]], LaneOutcome]) -> LaneOutcome:
+        """Stage a part and do `work` on it, in one transaction, once."""
+
+        def staged(transaction: T) -> LaneOutcome:
+            self._database.fill(transaction, part)
+            return work(SqlLot(self._database, transaction, self._ledger.run, part))
+
+        while True:
+            try:
+                return self._ledger.apply(self._session, part, staged)
+            except UnknownDealersError as unknown:
+                # Outside the part's transaction, and so committed before any other lane can wait for it.
+                self._create(unknown.codes)
+
+    def _create(self, codes: Sequence[str]) -> None:
+        """Create dealers, once: a database that takes them and does not have them would be asked for ever."""
+        if not self._created.isdisjoint(codes):
+            raise StoreError(
+                f"dealer {min(self._created.intersection(codes))!r} was created and is not there: the table "
+                "dealers has a rule or trigger that drops rows; change it, or add the dealers first."
+            )
+        self._created.update(codes)
+        dealers = [Dealer(code) for code in codes]
+        self._session.transact(lambda transaction: save_dealers(self._database, transaction, dealers))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()

@@ -1,0 +1,82 @@
+"""From a URL to a database of the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from feedmill.errors import UrlError
+from feedmill.products.migrations import migrate_tables
+from feedmill.products.sqlite import SqliteProducts
+from feedmill.stores.url import parse_url
+
+if TYPE_CHECKING:
+    from feedmill.products.postgres import PostgresProducts
+
+type ProductDatabase = SqliteProducts | PostgresProducts
+
+
+@contextmanager
+def open_products(url: str, *, lanes: int | None = None) -> Iterator[ProductDatabase]:
+    """Open a database, bring its tables up to date, and close it at the end of the block.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:///file.db`` or ``postgresql://…``.
+    lanes : int, optional
+        For PostgreSQL; SQLite has one.
+
+    Raises
+    ------
+    UrlError
+        The URL names neither.
+    StoreError
+        The database cannot be reached, or its tables cannot be made.
+    """
+    database = products_at(url, lanes=lanes)
+    try:
+        _migrate(database)
+        yield database
+    finally:
+        database.close()
+
+
+def products_at(url: str, *, lanes: int | None = None) -> ProductDatabase:
+    """Make the database behind a URL, without connecting; as `open_products`."""
+    target = parse_url(url)
+    if target.kind == "sqlite":
+        return SqliteProducts(target)
+    if target.kind != "postgresql":
+        raise UrlError(
+            f"{target.text}: products are kept in a database; use sqlite:///file.db or postgresql://… "
+            "(feedmill load writes files)"
+        )
+    # psycopg takes a while to import, and needs libpq, which only this branch does.
+    from feedmill.products.postgres import PostgresProducts
+
+    return PostgresProducts(target, lanes)
+
+
+def migrate(url: str) -> list[str]:
+    """Create the tables of the main job, or bring them up to date.
+
+    Returns
+    -------
+    list of str
+        The migrations applied now, such as ``001_products``; empty if it was up to date.
+    """
+    database = products_at(url)
+    try:
+        return _migrate(database)
+    finally:
+        database.close()
+
+
+def _migrate(database: ProductDatabase) -> list[str]:
+    database.open()
+    # The same call for each kind of database, as their transactions are of different types.
+    if isinstance(database, SqliteProducts):
+        return migrate_tables(database)
+    return migrate_tables(database)

@@ -1,0 +1,118 @@
+"""The main job's repositories on PostgreSQL: what `sql` leaves open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+
+from feedmill.errors import UsageError
+from feedmill.products.staged import fields_fed, staging_tables
+from feedmill.stores.postgres import (
+    FREE_PLANS,
+    PIN_PLANS,
+    PostgresDatabase,
+    PostgresOptions,
+    PostgresSession,
+    PostgresTransaction,
+)
+from feedmill.stores.postgres_table import CREATION_LOCK, MAX_DEFAULT_LANES
+from feedmill.stores.protocol import RangePart
+from feedmill.stores.url import Target
+
+TYPES = {"price": "numeric", "stock": "bigint", "weight_kg": "double precision", "updated_at": "timestamptz"}
+# As the kernel's COPY names them.
+COPY_TYPES = {**TYPES, "stock": "int8", "weight_kg": "float8"}
+
+
+class PostgresProducts:
+    """A PostgreSQL database with the tables of the main job; see `database.SqlDatabase`.
+
+    Parameters
+    ----------
+    target : Target
+        Of a ``postgresql://`` URL.
+    lanes : int, optional
+        One a core by default, at most 4.
+    options : PostgresOptions, optional
+
+    Thread safety
+    -------------
+    any thread, but a session belongs to one
+    """
+
+    dialect = "postgres"
+
+    def __init__(
+        self, target: Target, lanes: int | None = None, options: PostgresOptions | None = None
+    ) -> None:
+        self.lanes = lanes or min(os.process_cpu_count() or 1, MAX_DEFAULT_LANES)
+        self.database = PostgresDatabase(target, options)
+        most = self.database.options.max_size
+        if self.lanes > most:
+            raise UsageError(
+                f"{self.lanes} lanes need as many connections and the pool may have {most}; lower --lanes."
+            )
+
+    def open(self) -> None:
+        """Connect, or say why not."""
+        self.database.open()
+
+    def session(self, role: str, *, staged: bool = False) -> PostgresSession:
+        """Make a session for the calling thread, with the temporary tables or without."""
+        return self.database.session(role, _create_staged if staged else None)
+
+    def fill(self, transaction: PostgresTransaction, part: RangePart) -> None:
+        """Bring a part's rows into feedmill_feed; a commit has emptied the tables, and so has a rollback."""
+        fed = fields_fed(part)
+        columns = ", ".join(("r", *(name for name, _ in fed)))
+        numbers = [number for _, number in fed]
+        # Said for each, as the kernel would send a string of the format uuid as such.
+        types = [COPY_TYPES.get(name, "text") for name, _ in fed]
+        blocks = (
+            piece.batch.copy_binary(
+                part.lane, part.lanes, fields=numbers, record_base=piece.record_base, pg_types=types
+            )
+            for piece in part.slices
+        )
+        transaction.copy(f"feedmill_feed ({columns})", chain.from_iterable(blocks))
+
+    @contextmanager
+    def probing(self, transaction: PostgresTransaction) -> Iterator[None]:
+        """Let look-ups in the block use indexes only."""
+        transaction.execute(PIN_PLANS)
+        yield
+        transaction.execute(FREE_PLANS)
+
+    def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
+        """Write the query for rows of a JSON parameter."""
+        listed = ", ".join(
+            f"CAST(item ->> {index} AS {kind}) AS {name}" for index, (name, kind) in enumerate(columns)
+        )
+        return f"SELECT {listed} FROM json_array_elements(CAST(? AS json)) AS items (item)"
+
+    def json_object(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Write the expression for a JSON object."""
+        return f"jsonb_build_object({', '.join(f"'{key}', {value}" for key, value in pairs)})"
+
+    def lock_migrations(self, transaction: PostgresTransaction) -> None:
+        """Let one process at a time create tables, of `load` and of this job."""
+        transaction.execute(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
+
+    def run_script(self, transaction: PostgresTransaction, script: str) -> None:
+        """Run several statements."""
+        transaction.execute(script)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def abort(self) -> None:
+        """Cancel what runs."""
+        self.database.abort()
+
+
+def _create_staged(transaction: PostgresTransaction) -> None:
+    for name, columns in staging_tables(TYPES):
+        transaction.execute(f"CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT DELETE ROWS")

@@ -1,0 +1,211 @@
+"""The repositories in SQL, for any database behind `Transaction`; `lot` lists the temporary tables.
+
+Rows that change nothing are dropped by looking the stored ones up first: an upsert with a WHERE that is
+false still takes locks and writes WAL. The look-ups must probe indexes (`SqlDatabase.probing`), or the
+planner, which knows nothing of the temporary tables, may read all products for a few rows of a feed. They are
+LEFT JOINs even where nothing can be missing: no planner may then begin with the large table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from feedmill.products.database import SqlDatabase
+from feedmill.products.entities import OFFER_COLUMNS, PRODUCT_COLUMNS, Dealer
+from feedmill.products.lot import SqlLot
+from feedmill.products.repositories import Records
+from feedmill.stores.protocol import LaneReject
+from feedmill.stores.transaction import Transaction, count, text
+
+KNOWN_DEALER: Final = (
+    "expected a known dealer; add it to the table dealers (--dealers CSV), "
+    "or let it be created (--create-dealers)"
+)
+MAX_VALUE_CHARACTERS: Final = 1_000
+
+
+class UnknownDealersError(Exception):
+    """Dealers have to be created before the part is applied.
+
+    Never leaves `products`: it carries the codes out of a transaction that is undone.
+    """
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        super().__init__(f"{len(codes)} unknown dealers")
+        self.codes = codes
+
+
+class SqlDealers[T: Transaction]:
+    """Dealers in the table ``dealers``.
+
+    Parameters
+    ----------
+    database : SqlDatabase
+    create : bool
+        Whether a dealer nobody has heard of is created, or its records fail.
+    """
+
+    def __init__(self, database: SqlDatabase[T], *, create: bool = False) -> None:
+        self._database = database
+        self._create = create
+
+    def save(self, dealers: Sequence[Dealer]) -> None:
+        """Add dealers, or rename known ones."""
+        session = self._database.session("dealers")
+        try:
+            session.transact(lambda transaction: save_dealers(self._database, transaction, dealers))
+        finally:
+            session.close()
+
+    def set_aside_unknown(self, lot: SqlLot[T]) -> list[LaneReject]:
+        """Take the rows of unknown dealers out of the lot; see `repositories.DealerRepository`.
+
+        Raises
+        ------
+        UnknownDealersError
+            They are to be created, which needs a transaction of its own: other lanes may create them, too.
+        """
+        unknown = "NOT EXISTS (SELECT 1 FROM dealers AS d WHERE d.code = feedmill_feed.dealer_code)"
+        # Few, whatever the number of rows.
+        codes = lot.transaction.execute(
+            "SELECT dealer_code FROM (SELECT DISTINCT dealer_code FROM feedmill_feed) AS feedmill_feed"
+            f" WHERE {unknown} ORDER BY dealer_code"
+        )
+        if self._create and (names := [text(code) for (code,) in codes if code]):
+            raise UnknownDealersError(names)
+        if not codes:
+            return []
+        lot.refuse(unknown)
+        rows = lot.transaction.execute("SELECT r, dealer_code FROM feedmill_refused ORDER BY r")
+        return [
+            LaneReject(
+                count(record),
+                "dealer_code",
+                "unknown_dealer",
+                KNOWN_DEALER,
+                text(code)[:MAX_VALUE_CHARACTERS],
+            )
+            for record, code in rows
+        ]
+
+
+def save_dealers[T: Transaction](database: SqlDatabase[T], transaction: T, dealers: Sequence[Dealer]) -> None:
+    """Add dealers, or rename known ones; sorted, so that two who do it cannot deadlock."""
+    # The last name given to a code counts.
+    names = {dealer.code: dealer.name for dealer in dealers}
+    source = database.json_rows([("code", "text"), ("name", "text")])
+    transaction.execute(
+        f"INSERT INTO dealers (code, name) SELECT code, name FROM ({source}) AS given WHERE true"
+        " ON CONFLICT (code) DO UPDATE SET name = excluded.name"
+        " WHERE excluded.name IS DISTINCT FROM dealers.name AND excluded.name IS NOT NULL",
+        (json.dumps(sorted(names.items(), key=lambda item: item[0])),),
+    )
+
+
+class SqlProducts[T: Transaction]:
+    """Products in the table ``products``."""
+
+    def __init__(self, database: SqlDatabase[T]) -> None:
+        self._database = database
+
+    def upsert(self, lot: SqlLot[T], records: Records) -> None:
+        """Write the products that are new or changed; see `repositories.ProductRepository`."""
+        transaction = lot.transaction
+        offered, others = _listed("s", PRODUCT_COLUMNS), PRODUCT_COLUMNS[1:]
+        transaction.execute("DELETE FROM feedmill_products")
+        with self._database.probing(transaction):
+            # Of a product's rows the last one counts, among all of the lot and not of these records only.
+            transaction.execute(
+                f"INSERT INTO feedmill_products (r, {_listed('', PRODUCT_COLUMNS)}) SELECT s.r, {offered}"
+                " FROM (SELECT *, row_number() OVER (PARTITION BY sku ORDER BY r DESC) AS place"
+                " FROM feedmill_feed) AS s LEFT JOIN products AS t ON t.sku = s.sku"
+                f" WHERE s.place = 1 AND s.{_between(records)}"
+                f" AND (t.id IS NULL OR ({_listed('t', others)}) IS DISTINCT FROM ({_listed('s', others)}))"
+            )
+        names = _listed("", PRODUCT_COLUMNS)
+        transaction.execute(
+            f"INSERT INTO products ({names}) SELECT {names} FROM feedmill_products WHERE true ORDER BY sku"
+            f" ON CONFLICT (sku) DO UPDATE SET {_assigned(others)}"
+        )
+
+
+class SqlProductDealers[T: Transaction]:
+    """Offers in the table ``product_dealers``."""
+
+    def __init__(self, database: SqlDatabase[T]) -> None:
+        self._database = database
+
+    def set_aside_duplicates(self, lot: SqlLot[T]) -> None:
+        """Take superseded rows out of the lot; see `repositories.ProductDealerRepository`."""
+        transaction = lot.transaction
+        transaction.execute(
+            "INSERT INTO feedmill_aside SELECT * FROM feedmill_feed WHERE r IN (SELECT r FROM"
+            " (SELECT r, row_number() OVER (PARTITION BY dealer_code, sku ORDER BY r DESC) AS place"
+            " FROM feedmill_feed) AS ranked WHERE place > 1)"
+        )
+        transaction.execute("DELETE FROM feedmill_feed WHERE r IN (SELECT r FROM feedmill_aside)")
+
+    def upsert(self, lot: SqlLot[T], records: Records) -> None:
+        """Write the offers that are new or changed; see `repositories.ProductDealerRepository`."""
+        transaction = lot.transaction
+        names = ", ".join(("dealer_id", "product_id", *OFFER_COLUMNS))
+        transaction.execute("DELETE FROM feedmill_offers")
+        with self._database.probing(transaction):
+            transaction.execute(
+                f"INSERT INTO feedmill_offers (r, is_new, {names}) SELECT s.r,"
+                " CASE WHEN o.product_id IS NULL THEN 1 ELSE 0 END,"
+                f" d.id, p.id, {_listed('s', OFFER_COLUMNS)}"
+                " FROM feedmill_feed AS s LEFT JOIN dealers AS d ON d.code = s.dealer_code"
+                " LEFT JOIN products AS p ON p.sku = s.sku"
+                " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
+                f" WHERE s.{_between(records)} AND (o.product_id IS NULL OR"
+                f" ({_listed('o', OFFER_COLUMNS)}) IS DISTINCT FROM ({_listed('s', OFFER_COLUMNS)}))"
+            )
+        transaction.execute(
+            f"INSERT INTO product_dealers ({names}) SELECT {names} FROM feedmill_offers WHERE true"
+            " ORDER BY product_id, dealer_id"
+            f" ON CONFLICT (product_id, dealer_id) DO UPDATE SET {_assigned(OFFER_COLUMNS)}"
+        )
+        # A record that changed a product may have found its offer unchanged, and the other way round.
+        transaction.execute(
+            "INSERT INTO feedmill_effects SELECT r, CASE is_new WHEN 1 THEN 'inserted' ELSE 'updated' END"
+            " FROM feedmill_offers UNION ALL SELECT r, 'updated' FROM feedmill_products"
+            " WHERE r NOT IN (SELECT r FROM feedmill_offers)"
+        )
+
+
+class SqlQueue[T: Transaction]:
+    """Events in the table ``outbox``, committed with the changes they tell of."""
+
+    def __init__(self, database: SqlDatabase[T]) -> None:
+        self._database = database
+
+    def publish(self, lot: SqlLot[T]) -> None:
+        """Queue an event for each row that changed something; see `repositories.QueueService`.
+
+        What it tells of the product is what is stored now: a later record may have had the last word.
+        """
+        columns = [("dealer_code", "f.dealer_code"), *((name, f"p.{name}") for name in PRODUCT_COLUMNS)]
+        payload = self._database.json_object([*columns, *((name, f"f.{name}") for name in OFFER_COLUMNS)])
+        with self._database.probing(lot.transaction):
+            lot.transaction.execute(
+                "INSERT INTO outbox (event_id, key, op, payload)"
+                f" SELECT ? || e.r, f.sku, e.outcome, {payload} FROM feedmill_effects AS e"
+                " LEFT JOIN feedmill_feed AS f ON f.r = e.r LEFT JOIN products AS p ON p.sku = f.sku"
+                " ORDER BY e.r",
+                (f"{lot.run.run_id}:{lot.part.feed}:",),
+            )
+
+
+def _between(records: Records) -> str:
+    return f"r BETWEEN {records.first} AND {records.last}"
+
+
+def _listed(table: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{table}.{name}" if table else name for name in names)
+
+
+def _assigned(names: Sequence[str]) -> str:
+    return ", ".join(f"{name} = excluded.{name}" for name in names)
