@@ -97,7 +97,8 @@ cover: .venv-gil/made-from ## Measure which lines the tests reach, of Python and
 	$(PYTHON_GIL) -m coverage combine --quiet
 	$(PYTHON_GIL) -m coverage html --quiet
 	$(PYTHON_GIL) -m coverage report
-	$(PYTHON_GIL) -m gcovr build --filter '(.*/)?src/_core' --exclude '.*\.c$$' --exclude-throw-branches \
+	$(PYTHON_GIL) -m gcovr build --filter '(.*/)?src/_core' --exclude '.*\.c$$' \
+		--include-internal-functions \
 		--gcov-ignore-errors=source_not_found --gcov-ignore-errors=no_working_dir_found \
 		--html-details build/cover/kernel.html --txt
 
