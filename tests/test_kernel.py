@@ -1,6 +1,7 @@
 """Plans and batches as objects: what they refuse, what threads see, what happens when Python fails inside."""
 
 import mmap
+import pickle
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,13 @@ def test_constants_have_to_read_as_the_type(field: Field, text: str) -> None:
         SchemaError, match=f"field 'a': constraint value '{text}' does not read as a {field.type}"
     ):
         Plan(Schema((field,)), PLAIN)
+
+
+def test_neither_plans_nor_batches_are_pickled() -> None:
+    plan = Plan(ONE, PLAIN)
+    for each in (plan, plan.parse(b"a\n")):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(each)
 
 
 # Chunks —————————————————————————————————————————————————————————————————————————————————————————————

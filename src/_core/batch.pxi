@@ -3,6 +3,7 @@
 
 @cython.final
 @cython.no_gc
+@cython.auto_pickle(False)
 cdef class Batch:
     """What the kernel made of a chunk: columns of the good records, findings of the bad ones.
 

@@ -9,6 +9,7 @@ cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class Plan:
     """A schema and a dialect compiled for the kernel.
 

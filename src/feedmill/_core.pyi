@@ -9,7 +9,7 @@ from typing import Final, final
 from feedmill.dialect import Dialect
 from feedmill.schema import Schema
 
-type Value = str | int | Decimal | float | bool | date | time | datetime | None
+type _Value = str | int | Decimal | float | bool | date | time | datetime | None
 
 SIMD: Final[str]
 
@@ -41,6 +41,7 @@ class Plan:
 
 @final
 class Batch:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     @property
     def plan(self) -> Plan: ...
     @property
@@ -72,8 +73,8 @@ class Batch:
     def jsonl(self, lane: int = 0, lanes: int = 1) -> bytes: ...
     def tuples(
         self, lane: int = 0, lanes: int = 1, *, record_base: int | None = None, style: str = "python"
-    ) -> list[tuple[Value, ...]]: ...
-    def dicts(self) -> list[dict[str, Value]]: ...
+    ) -> list[tuple[_Value, ...]]: ...
+    def dicts(self) -> list[dict[str, _Value]]: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
     def __arrow_c_array__(
         self, requested_schema: CapsuleType | None = None

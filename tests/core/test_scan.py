@@ -192,6 +192,21 @@ def test_instruction_sets_agree_on_quotes(parts: list[bytes]) -> None:
     assert all(other == first for other in others)
 
 
+@pytest.mark.parametrize("simd", SETS)
+def test_nothing_is_read_past_the_end(simd: str) -> None:
+    """Data of every length with nothing behind it; the sanitizers see what equality does not."""
+    plan = Plan(kernel_feed.text_schema(3), PLAIN, simd=simd)
+    feed = 'é,"b""b,",c\r\n\n12",x y z,"\n"\n'.encode() * 6
+    for size in range(len(feed)):
+        data = bytes(bytearray(feed[:size]))
+        alone = plan.parse(data)
+        assert (alone.records, alone.rejects()) == (
+            (among := plan.parse(feed, size)).records,
+            among.rejects(),
+        )
+        assert plan.last_record_end(data, size) == plan.last_record_end(feed, size)
+
+
 def test_index_grows_with_the_chunk() -> None:
     """A chunk of nothing but separators has a hundred times the separators and rows of a usual one."""
     plan = Plan(kernel_feed.text_schema(2), PLAIN)
