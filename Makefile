@@ -49,14 +49,17 @@ build-gil: .venv-gil/made-from
 
 ##—— The sample ——
 
-RUN := .venv/bin/feedmill process examples/dealer_feed.csv --to sqlite:///build/run/feedmill.db --create-dealers \
-	--rejects build/run/rejects.csv --report build/run/report.json
+RUN := .venv/bin/feedmill process examples/dealer_feed.csv --dealers examples/dealers.csv \
+	--to sqlite:///build/run/feedmill.db --rejects build/run/rejects.csv --report build/run/report.json
 
 # Some records of the sample are bad, as in life: exit code 1 says so and is no failure of the run.
 .PHONY: run
-run: build ## Load the sample feed into build/run/feedmill.db, its rejects into build/run/rejects.csv
-	@mkdir -p build/run
+run: build ## Load the sample feed into build/run/feedmill.db and show what became of its records
+	@rm -rf build/run && mkdir -p build/run
 	$(RUN) || [ $$? -eq 1 ]
+	@echo
+	@echo "Three of the rejects in build/run/rejects.csv (the database is build/run/feedmill.db):"
+	@sed -n '1p; 2p; 200p; 500p' build/run/rejects.csv
 
 ##—— The tests ——
 
