@@ -3,6 +3,7 @@
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Field, Schema
@@ -51,3 +52,15 @@ def test_columns_are_bound_by_name(data: st.DataObject) -> None:
     note(f"{dialect}\n{schema}\n{names}\n{feed!r}")
     got = kernel_feed.parse(Plan(schema, dialect, names), feed)
     assert comparable(got) == comparable(reference_kernel.parse(feed, schema, dialect, names))
+
+
+@given(strategies.dialects(), strategies.RAW, st.sampled_from([Code.RECORD_TOO_LONG, Code.UNCLOSED_QUOTE]))
+def test_a_damaged_chunk_is_one_record_with_one_finding(dialect: Dialect, data: bytes, code: Code) -> None:
+    """What a reader could not cut into records is handed over as it is, to be reported and left behind."""
+    outcome = kernel_feed.parse(Plan(kernel_feed.text_schema(2), dialect), data, damage=code.word)
+    assert (outcome.records, outcome.lines, outcome.rows) == (1, data.count(dialect.row_end), [])
+    (finding,) = outcome.findings
+    text = data.removesuffix(dialect.row_end)
+    if dialect.row_end == b"\n" and text != data:
+        text = text.removesuffix(b"\r")
+    assert finding == reference_kernel.Finding(code, -1, 0, 0, 0, text)

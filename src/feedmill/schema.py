@@ -1,8 +1,8 @@
 """What a feed's records have to be: fields, their types, constraints and transforms, the primary key.
 
 A schema is a value: build it here, or read it from a Table Schema file (`Schema.load`). Both ways meet the
-same checks, so a schema that exists can be compiled by the kernel. The checks of a field are in `declaration`,
-the file format in `descriptor`.
+same checks; only limits of dates and times are read later, when a plan is compiled, since it takes the kernel
+to read them. The checks of a field are in `declaration`, the file format in `descriptor`.
 """
 
 from collections.abc import Mapping

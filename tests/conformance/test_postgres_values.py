@@ -67,7 +67,7 @@ def sent(case: dict[str, Any]) -> bytes | None:
 
 
 OFFSET = re.compile(r"[+-]\d\d:\d\d$")
-"""PostgreSQL's timestamp drops an offset in silence; feedmill has the instant, in UTC (docs/deviations.md)."""
+"""PostgreSQL's timestamp drops an offset; feedmill sends the instant in UTC (docs/deviations.md)."""
 
 
 @pytest.mark.parametrize("case", shared_data.params(COMPARED))
