@@ -140,6 +140,11 @@ class ResumeSuite:
             load(rig.sink(KEYLESS), KEYLESS, FEED, run_info(f"run-{number}"))
         assert rig.query("SELECT count(*) FROM items") == [(27,)]
 
+    def test_run_id_is_taken_once(self, rig: Rig) -> None:
+        load(rig.sink(KEYLESS), KEYLESS, FEED, run_info("same"))
+        with pytest.raises(UsageError, match="same already"):
+            rig.sink(KEYLESS).begin(run_info("same"))
+
     def test_finished_run_is_not_resumed(self, rig: Rig) -> None:
         load(rig.sink(SMALL), SMALL, FEED)
         with pytest.raises(UsageError, match="no unfinished run"):

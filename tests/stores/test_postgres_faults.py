@@ -13,7 +13,11 @@ import pytest
 
 from feedmill.errors import StoreError, UrlError
 from feedmill.schema import Field, Schema
-from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
+from feedmill.stores.ddl import TableName
+from feedmill.stores.postgres import PostgresDatabase, PostgresOptions, PostgresTransaction
+from feedmill.stores.postgres_table import PostgresTables
+from feedmill.stores.retry import RetryPolicy
+from feedmill.stores.table import TableSink
 from feedmill.stores.url import parse_url
 from tests.postgres_server import PostgresServer
 from tests.stores.feeding import Ranges, load, parts_of, run_info
@@ -63,15 +67,20 @@ def every(word: bytes, turn: int, most: int) -> Callable[[bytes], bool]:
 def test_lost_reply_to_commit_loads_once(
     rig: PostgresRig, postgres_server: PostgresServer, lanes: int
 ) -> None:
-    # The first COMMITs are those of begin, which need not be repeatable and is not cut.
-    sink_of = rig.sink(KEYLESS).begin
-    sink_of(run_info("schema only"))
     with cutting(rig, postgres_server, every(b"COMMIT\0", 3, 4)) as (proxied, proxy):
         result = load(proxied.sink(KEYLESS, lanes=lanes), KEYLESS, FEED)
         assert proxy.cuts >= 2
     assert rig.query("SELECT count(*), count(DISTINCT sku) FROM items") == [(200, 200)]
     assert result.counts() == (200, 0, 0, 0)
     assert result.replayed() > 0
+
+
+def test_lost_reply_while_beginning(rig: PostgresRig, postgres_server: PostgresServer) -> None:
+    with cutting(rig, postgres_server, every(b"COMMIT\0", 1, 3)) as (proxied, proxy):
+        result = load(proxied.sink(KEYLESS, mode="replace"), KEYLESS, FEED)
+        assert proxy.cuts == 3
+    assert rig.query("SELECT count(*) FROM items") == [(200,)]
+    assert result.counts() == (200, 0, 0, 0)
 
 
 def test_cut_in_the_middle_of_copy_loads_once(rig: PostgresRig, postgres_server: PostgresServer) -> None:
@@ -93,41 +102,37 @@ def test_terminated_backends_are_replaced(rig: PostgresRig) -> None:
 
 
 def test_lock_that_is_released_is_waited_for(rig: PostgresRig) -> None:
-    sink = rig.sink(SMALL)
+    sink = impatient(rig, RETRY)
+    writer = sink.lane(0)
+    failed = threading.Event()
+    stop = sink._tables.database.stop  # type: ignore[attr-defined]
+    wait = stop.wait
+
+    def noticing(timeout: float | None = None) -> bool:
+        failed.set()
+        return bool(wait(timeout))
+
+    stop.wait = noticing
+    outcomes = []
+    part = parts_of(SMALL, FEED, 0, 1)[0]
+    with psycopg.connect(rig.url) as outsider:
+        outsider.execute("LOCK TABLE items")
+        thread = threading.Thread(target=lambda: outcomes.append(writer.apply(part)))
+        thread.start()
+        assert failed.wait(60)
+        outsider.rollback()
+        thread.join(60)
+    assert [outcome.inserted for outcome in outcomes] == [50]
+    writer.close()
+    sink.finish()
+
+
+def impatient(rig: PostgresRig, retry: RetryPolicy) -> TableSink[PostgresTransaction]:
+    """Begin a run that waits for locks no longer than 20 ms."""
+    options = PostgresOptions(min_size=1, settings={"lock_timeout": "20ms"}, retry=retry)
+    sink = TableSink(PostgresTables(parse_url(rig.url), SMALL, TableName("items"), 1, options))
     sink.begin(run_info())
-    rig.execute("ALTER ROLE CURRENT_USER SET lock_timeout = '20ms'")
-    timeouts = threading.Event()
-
-    class Noticing(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            timeouts.set()
-
-    try:
-        with psycopg.connect(rig.url) as outsider:
-            outsider.execute("LOCK TABLE items")
-            writer = sink.lane(0)
-            failed = threading.Event()
-            stop = sink._tables.database.stop  # type: ignore[attr-defined]
-            wait = stop.wait
-
-            def noticing(timeout: float | None = None) -> bool:
-                failed.set()
-                return bool(wait(timeout))
-
-            stop.wait = noticing
-            outcomes = []
-            thread = threading.Thread(
-                target=lambda: outcomes.append(writer.apply(parts_of(SMALL, FEED, 0, 1)[0]))
-            )
-            thread.start()
-            assert failed.wait(60)
-            outsider.rollback()
-            thread.join(60)
-        assert [outcome.inserted for outcome in outcomes] == [50]
-        writer.close()
-        sink.finish()
-    finally:
-        rig.execute("ALTER ROLE CURRENT_USER RESET lock_timeout")
+    return sink
 
 
 def test_deadlock_is_retried(rig: PostgresRig) -> None:
@@ -251,17 +256,12 @@ def test_database_that_cannot_be_reached(
 
 
 def test_retries_end(rig: PostgresRig) -> None:
-    sink = rig.sink(SMALL, retry=replace(RETRY, give_up_s=0.05))
-    sink.begin(run_info())
-    rig.execute("ALTER ROLE CURRENT_USER SET lock_timeout = '5ms'")
-    try:
-        with psycopg.connect(rig.url) as outsider:
-            outsider.execute("LOCK TABLE items")
-            writer = sink.lane(0)
-            with pytest.raises(StoreError, match="55P03"):
-                writer.apply(parts_of(SMALL, FEED, 0, 1)[0])
-    finally:
-        rig.execute("ALTER ROLE CURRENT_USER RESET lock_timeout")
+    sink = impatient(rig, replace(RETRY, give_up_s=0.05))
+    writer = sink.lane(0)
+    with psycopg.connect(rig.url) as outsider:
+        outsider.execute("LOCK TABLE items")
+        with pytest.raises(StoreError, match="55P03"):
+            writer.apply(parts_of(SMALL, FEED, 0, 1)[0])
     writer.close()
     sink.abort()
 

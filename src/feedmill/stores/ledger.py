@@ -188,7 +188,9 @@ def create(transaction: Transaction) -> None:
         transaction.execute(statement)
 
 
-def begin(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> RunInfo:
+def begin(
+    transaction: Transaction, run: RunInfo, target: str, lanes: int, started_at: str | None = None
+) -> RunInfo:
     """Register a run, or find the one to continue.
 
     Parameters
@@ -200,6 +202,8 @@ def begin(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> Ru
         What is loaded, such as ``table items, upsert``: a run is continued into the same one.
     lanes : int
         How many lanes the run has.
+    started_at : str, optional
+        `now()`, taken before the first try of the transaction: by it a repeated try knows its own row.
 
     Returns
     -------
@@ -209,15 +213,19 @@ def begin(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> Ru
     Raises
     ------
     UsageError
-        There is nothing to resume, or it cannot be resumed with these feeds and settings.
+        There is nothing to resume, or it cannot be resumed with these feeds and settings; or the id is taken.
     """
     if run.resume:
         return resume(transaction, run, target, lanes)
+    moment = started_at or now()
     transaction.execute(
         "INSERT INTO feedmill_runs (run_id, source, target, feeds, lanes, chunk_size, plan, started_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (run.run_id, run.source, target, json.dumps(run.feeds), lanes, run.chunk_size, run.plan, now()),
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (run.run_id, run.source, target, json.dumps(run.feeds), lanes, run.chunk_size, run.plan, moment),
     )
+    found = transaction.execute("SELECT started_at FROM feedmill_runs WHERE run_id = ?", (run.run_id,))
+    if found != [(moment,)]:
+        raise UsageError(f"There is a run {run.run_id} already; give each run an id of its own.")
     return run
 
 

@@ -146,6 +146,9 @@ class Merge[T: Transaction](Protocol):
             The database refused a row; nothing is written if the caller's savepoint is undone.
         """
 
+    def prepare_pieces(self, transaction: T) -> None:
+        """Make `run` fast for many small ranges of records."""
+
 
 def merge_staged[T: Transaction](transaction: T, merge: Merge[T]) -> LaneOutcome:
     """Merge what is staged, find what the database refuses, and say what became of each row."""
@@ -228,6 +231,7 @@ def merge_in_pieces[T: Transaction](transaction: T, merge: Merge[T]) -> tuple[Ta
     layout = merge.layout
     if layout.key:
         park(transaction, layout, f"SELECT r FROM ({ranked(layout)}) AS ranked WHERE place > 1")
+    merge.prepare_pieces(transaction)
     tally, rejects = Tally(), []
     while True:
         records = [

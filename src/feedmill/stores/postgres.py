@@ -122,12 +122,17 @@ class PostgresTransaction:
         self.connection = connection
 
     def execute(self, statement: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
-        """Run one statement and fetch its rows; parameters stand as ``?``."""
+        """Run a statement, or several without parameters, and fetch the rows of the last that has any."""
         if parameters:
             cursor = self.connection.execute(sql(statement.replace("?", "%s")), parameters)
         else:
             cursor = self.connection.execute(sql(statement))
-        return cursor.fetchall() if cursor.description else []
+        rows: list[tuple[Value, ...]] = []
+        while True:
+            if cursor.description:
+                rows = cursor.fetchall()
+            if not cursor.nextset():
+                return rows
 
     def copy(self, table: str, blocks: Iterable[bytes]) -> None:
         """Send COPY BINARY tuples, best as `bytes` of 64 to 128 KiB: others psycopg copies again."""

@@ -211,6 +211,9 @@ class SqliteMerge:
             inserted = self.stored(transaction, where)[1] - stored
         return Tally(inserted, written - inserted, winners - written, count(staged) - winners)
 
+    def prepare_pieces(self, transaction: SqliteTransaction) -> None:
+        """Do nothing: the stage is in record order."""
+
     def stored(self, transaction: SqliteTransaction, where: str) -> tuple[int, int]:
         """Count winners, and those whose key the table has."""
         layout = self.layout
