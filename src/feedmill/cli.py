@@ -25,7 +25,7 @@ from typing import Final
 import click
 
 from feedmill import console
-from feedmill.errors import FeedmillError
+from feedmill.errors import FeedmillError, RunError
 from feedmill.options import COMMON_OPTIONS, DIALECT_OPTIONS, Arguments, add_options, run_options_of
 from feedmill.pipeline import report_of
 from feedmill.products import migrate as migrate_database
@@ -136,6 +136,8 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
     is_quiet = bool(arguments["quiet"])
     with console.run_display(is_quiet=is_quiet, with_bar=not arguments["no_progress"]) as display:
         options = run_options_of(arguments, feeds, display)
+        report: Report | None
+        fault: FeedmillError | None
         try:
             report, fault = run(options), None
         except FeedmillError as error:
@@ -151,7 +153,11 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
 
 def _tell(report: Report, arguments: Arguments, *, is_quiet: bool) -> None:
     if arguments["report"]:
-        report.save(Path(str(arguments["report"])))
+        path = Path(str(arguments["report"]))
+        try:
+            report.save(path)
+        except OSError as error:
+            raise RunError(f"{path}: the report cannot be written: {error.strerror}") from None
     if not is_quiet:
         console.show_outcomes(report)
     console.show_last_lines(report)

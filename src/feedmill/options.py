@@ -30,7 +30,7 @@ _SIZE: Final = re.compile(r"(\d+)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 _SIZE_HINT: Final = "a number of bytes such as 65536, 512KiB or 1MiB"
 
 
-class ByteSize(click.ParamType):
+class ByteSize(click.ParamType[int]):
     """A number of bytes with an optional unit."""
 
     name = "size"
@@ -42,10 +42,11 @@ class ByteSize(click.ParamType):
         match = _SIZE.fullmatch(str(value))
         if match is None:
             self.fail(f"{value!r} is not {_SIZE_HINT}", param, ctx)
-        return int(match[1]) * (1024 if match[3] else 1000) ** " kmg".index(match[2].lower() or " ")
+        power = " kmg".index(match[2].lower() or " ")
+        return int(match[1]) * int(1024**power if match[3] else 1000**power)
 
 
-class Failures(click.ParamType):
+class Failures(click.ParamType[FailureLimit]):
     """How many failed records a run may have: a number, or a percentage."""
 
     name = "N|P%"

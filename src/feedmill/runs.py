@@ -171,8 +171,10 @@ def run_feeds(
     """
     buffers = BufferPool()
     with ExitStack() as stack:
-        opened = [_OpenedFeed.open(path, schema, options, buffers, lane_key) for path in feeds]
-        stack.callback(lambda: [feed.close() for feed in opened])
+        opened = []
+        for path in feeds:
+            opened.append(_OpenedFeed.open(path, schema, options, buffers, lane_key))
+            stack.callback(opened[-1].close)
         run = _run_info(opened, schema, options)
         if isinstance(options.progress, SizedProgress):
             options.progress.expect(_total_bytes(opened))
