@@ -1,4 +1,4 @@
-"""PostgreSQL: connections, transactions, retries. The module (with `postgres_table`) that imports psycopg.
+"""PostgreSQL: connections, transactions, retries. The only module that imports psycopg.
 
 ::
 
