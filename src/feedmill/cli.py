@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.show_fault(error)
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        console.show_usage_fault(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED

@@ -130,3 +130,10 @@ def show_last_lines(report: Report) -> None:
 def show_fault(error: Exception) -> None:
     """Print what went wrong, on standard error."""
     click.echo(f"feedmill: {error}", err=True)
+
+
+def show_usage_fault(error: click.ClickException) -> None:
+    """Print what is wrong about the arguments, and where to read on."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "feedmill"
+    click.echo(f"{command}: {error.format_message()}\nSee {command} --help.", err=True)

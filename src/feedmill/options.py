@@ -27,40 +27,23 @@ type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 type Arguments = Mapping[str, object]
 
 _SIZE: Final = re.compile(r"(\d+)\s*([kmg]?)(i?)b?", re.IGNORECASE)
-_SIZE_HINT: Final = "a number of bytes such as 65536, 512KiB or 1MiB"
 
 
-class ByteSize(click.ParamType[int]):
-    """A number of bytes with an optional unit."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read ``1MiB`` as 1048576."""
-        if isinstance(value, int):
-            return value
-        match = _SIZE.fullmatch(str(value))
-        if match is None:
-            self.fail(f"{value!r} is not {_SIZE_HINT}", param, ctx)
-        power = " kmg".index(match[2].lower() or " ")
-        return int(match[1]) * int(1024**power if match[3] else 1000**power)
+def _byte_size(text: str) -> int:
+    """Read ``1MiB`` as 1048576."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a number of bytes such as 65536, 512KiB or 1MiB")
+    power = " kmg".index(match[2].lower() or " ")
+    return int(match[1]) * int(1024**power if match[3] else 1000**power)
 
 
-class Failures(click.ParamType[FailureLimit]):
-    """How many failed records a run may have: a number, or a percentage."""
-
-    name = "N|P%"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> FailureLimit:
-        """Read ``100`` and ``2.5%``."""
-        if isinstance(value, FailureLimit):
-            return value
-        try:
-            return FailureLimit.parse(str(value))
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
+def _failure_limit(text: str) -> FailureLimit:
+    """Read ``100`` and ``2.5%``."""
+    try:
+        return FailureLimit.parse(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 _CHARACTERS: Final = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -92,10 +75,20 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         "--result-buffer", type=_COUNT, default=100, show_default=True, metavar="N", help="Batches under way."
     ),
     _option(
-        "--chunk-size", type=ByteSize(), default="1MiB", show_default=True, help="Bytes of input a job gets."
+        "--chunk-size",
+        type=_byte_size,
+        metavar="SIZE",
+        default="1MiB",
+        show_default=True,
+        help="Bytes of input a job gets.",
     ),
     _option("--rejects", type=_FILE, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
-    _option("--max-failures", type=Failures(), help="Stop when more records than this have failed."),
+    _option(
+        "--max-failures",
+        type=_failure_limit,
+        metavar="N|P%",
+        help="Stop when more records than this have failed.",
+    ),
     _option("--report", type=_FILE, metavar="OUT", help="Write the run's report here, as JSON."),
     _option(
         "--log-every",
@@ -133,7 +126,12 @@ DIALECT_OPTIONS: Final[tuple[Decorator, ...]] = (
         help="Lines to skip before the header.",
     ),
     _option("--null", metavar="TEXT", help="An unquoted cell with this text is a missing value."),
-    _option("--max-record-bytes", type=ByteSize(), help="The longest record that is read; 1MiB by default."),
+    _option(
+        "--max-record-bytes",
+        type=_byte_size,
+        metavar="SIZE",
+        help="The longest record that is read; 1MiB by default.",
+    ),
     _option("--sniff", is_flag=True, help="Find out delimiter, quote, header and encoding, and say why."),
 )
 
