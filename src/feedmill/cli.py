@@ -17,6 +17,7 @@ a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, 
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -176,6 +177,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code. Faults of usage and of the run are one or two lines on standard error, no traceback.
     """
+    logging.basicConfig(format="feedmill: %(message)s", level=logging.WARNING)
+    # What it warns of, a lost connection, feedmill deals with itself and tells if that fails.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     try:
         cli.main(args=argv, prog_name="feedmill", standalone_mode=False)
     except FeedmillError as error:
