@@ -8,9 +8,16 @@ from typing import ClassVar
 
 
 class FeedmillError(Exception):
-    """Everything feedmill raises on purpose."""
+    """Everything feedmill raises on purpose.
+
+    Attributes
+    ----------
+    report : feedmill.report.Report or None
+        What the run had done that this ended; None if it ended none.
+    """
 
     exit_code: ClassVar[int] = 3
+    report: object = None
 
 
 class UsageError(FeedmillError):

@@ -32,6 +32,14 @@ class Outcomes:
         """The good records there were."""
         return self.inserted + self.updated + self.unchanged + self.duplicate
 
+    def __add__(self, other: Outcomes) -> Outcomes:
+        return Outcomes(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.duplicate + other.duplicate,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

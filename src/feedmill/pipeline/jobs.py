@@ -1,0 +1,189 @@
+"""One job: a chunk in, a batch out, whatever happens.
+
+What the kernel or a user's callback raises is this job's failure and no other's. The chunk is then taken
+apart: halved at a record's end, each half parsed on its own, and so on down to single records. Those that
+raise on their own become rejects of the whole record, with the code ``callback``; all others are processed as
+if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from feedmill.codes import Code
+from feedmill.crew import count_records
+from feedmill.readers.buffers import BufferPool, Chunk
+from feedmill.records import Reject, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from feedmill.kernel import Batch, Plan
+    from feedmill.pipeline.config import PlannedFeed
+    from feedmill.records import Base
+
+RAW_BYTES: Final = 4_000
+"""Bytes kept of a record that raises: the 1,000 characters a reject shows, of at most 4 bytes each."""
+
+_log = logging.getLogger("feedmill.pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that cannot be processed; it looks like a batch of one failure.
+
+    Attributes
+    ----------
+    lines : int
+        Row-end bytes in it.
+    raw : bytes
+        Its first bytes.
+    error : str
+        What it made the kernel, or a callback, raise.
+    """
+
+    lines: int
+    raw: bytes
+    error: str
+    records: int = 1
+    failures: int = 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held, about."""
+        return len(self.raw)
+
+    def reject(self, base: Base) -> Reject:
+        """Make its one finding."""
+        return Reject(
+            position=base.position(0, 0, 0),
+            column="",
+            code=Code.CALLBACK.word,
+            message=f"expected a record that can be processed, got {self.error}",
+            value=shown(self.raw),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A batch, or a broken record, and where it starts in its chunk (bytes)."""
+
+    start: int
+    content: Batch | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedChunk:
+    """What became of a chunk.
+
+    Attributes
+    ----------
+    feed : int
+        Index of its feed.
+    offset, end : int
+        Its first byte in the feed, and where the next chunk starts.
+    lines_before : int
+        Physical lines between the previous chunk and this one.
+    pieces : tuple of Piece
+        One, unless the job failed.
+    has_failed : bool
+        Whether parsing it raised.
+    records, failures, nbytes : int
+        Over all pieces.
+    """
+
+    feed: int
+    offset: int
+    end: int
+    lines_before: int
+    pieces: tuple[Piece, ...]
+    has_failed: bool
+    records: int
+    failures: int
+    nbytes: int
+
+
+def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPool | None) -> ParsedChunk:
+    """Make batches of a chunk and give its buffer back.
+
+    Parameters
+    ----------
+    feed : PlannedFeed
+        Where the chunk is from.
+    number : int
+        Index of the feed.
+    chunk : Chunk
+        Whole records, or one damaged one.
+    buffers : BufferPool or None
+        Where the buffer is from.
+    """
+    has_failed = False
+    try:
+        try:
+            pieces: tuple[Piece, ...] = (Piece(0, feed.reader.parse(chunk, feed.plan)),)
+        except Exception as error:
+            _log.exception("parsing bytes %d to %d of feed %s raised", chunk.offset, chunk.end, chunk.feed)
+            has_failed = True
+            pieces = tuple(_take_apart(feed, chunk, 0, chunk.size, error))
+    finally:
+        if buffers is not None:
+            buffers.release(chunk)
+    records = sum(piece.content.records for piece in pieces)
+    count_records(records)
+    return ParsedChunk(
+        feed=number,
+        offset=chunk.offset,
+        end=chunk.end,
+        lines_before=chunk.lines_before,
+        pieces=pieces,
+        has_failed=has_failed,
+        records=records,
+        failures=sum(piece.content.failures for piece in pieces),
+        nbytes=sum(piece.content.nbytes for piece in pieces),
+    )
+
+
+def _take_apart(feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Exception) -> Iterator[Piece]:
+    """Parse the halves of what raised `error`, or give up on it if it is one record."""
+    data = bytes(memoryview(chunk.data)[lo:hi])
+    middle = len(data) if chunk.damage else _middle(feed.plan, data)
+    if middle == len(data):
+        raw = data[:RAW_BYTES].rstrip(b"\r\n")
+        yield Piece(lo, Broken(data.count(b"\n"), raw, _one_line(error)))
+        return
+    for start, end in ((0, middle), (middle, len(data))):
+        part = bytearray(data[start:end])
+        half = Chunk(chunk.seq, chunk.feed, chunk.offset + lo + start, part, len(part))
+        try:
+            yield Piece(lo + start, feed.reader.parse(half, feed.plan))
+        except Exception as inner:
+            yield from _take_apart(feed, chunk, lo + start, lo + end, inner)
+
+
+def _middle(plan: Plan, data: bytes) -> int:
+    """Find the end of a record, near the middle; all of `data` if it is one record."""
+    low = len(data) // 2
+    end = _last_record_end(plan, data, low)
+    if end:
+        return end
+    # The first record goes beyond the middle. Its end is the least size that has a whole record.
+    high = len(data)
+    while high - low > 1:
+        size = (low + high) // 2
+        if _last_record_end(plan, data, size):
+            high = size
+        else:
+            low = size
+    return _last_record_end(plan, data, high) or len(data)
+
+
+def _last_record_end(plan: Plan, data: bytes, size: int) -> int:
+    if plan.dialect.format == "jsonl":
+        return data.rfind(b"\n", 0, size) + 1
+    return plan.last_record_end(data, size)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
