@@ -14,6 +14,7 @@ sql, journal   their one implementation in SQL, for any `database.SqlDatabase`
 postgres       PostgreSQL, and
 sqlite         SQLite: the few things that differ
 lot, staged    the rows of one transaction, in temporary tables
+staging        the staging table as a feed
 lists          successes and failures as sequences that stay in the database
 migrations     the tables: ``sql/<dialect>/NNN_name.sql``
 =============  =========================================================================
@@ -23,12 +24,14 @@ from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.products.job import make_job, process_feeds, read_dealers
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
+from feedmill.products.staging import StagingTable
 
 __all__ = [
     "Dealer",
     "Failure",
     "Output",
     "ProcessProducts",
+    "StagingTable",
     "Success",
     "make_job",
     "migrate",

@@ -11,6 +11,9 @@ PRODUCT_COLUMNS: Final = ("sku", "gtin", "title", "brand", "category", "descript
 OFFER_COLUMNS: Final = ("price", "currency", "stock", "condition", "url", "weight_kg", "updated_at")
 """What one dealer says of one product."""
 
+LANE_KEY: Final = ("sku",)
+"""What decides a record's lane: the key that products and offers share."""
+
 FEED_COLUMNS: Final = ("dealer_code", *PRODUCT_COLUMNS, *OFFER_COLUMNS)
 """What a record of a product feed can hold."""
 

@@ -38,9 +38,10 @@ class SqlIntegrations[T: Transaction]:
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
         session = self.database.session(run.run_id)
+        started_at = ledger.now()
         try:
             effective = session.transact(
-                lambda transaction: ledger.begin(transaction, run, TARGET, self.lanes)
+                lambda transaction: ledger.begin(transaction, run, TARGET, self.lanes, started_at)
             )
         finally:
             session.close()

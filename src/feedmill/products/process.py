@@ -11,10 +11,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
-from typing import Final
 
 from feedmill.errors import UsageError
-from feedmill.products.entities import Failure, Success
+from feedmill.products.entities import LANE_KEY, Failure, Success
 from feedmill.products.repositories import (
     DealerRepository,
     IntegrationLane,
@@ -31,9 +30,6 @@ from feedmill.report import Report
 from feedmill.runs import RunOptions, run_feeds
 from feedmill.schema import Schema
 from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
-
-LANE_KEY: Final = ("sku",)
-"""What decides a record's lane: the key that offers and products share."""
 
 
 def product_schema() -> Schema:

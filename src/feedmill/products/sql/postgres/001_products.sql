@@ -32,7 +32,8 @@ CREATE TABLE product_dealers (
   PRIMARY KEY (product_id, dealer_id)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);
 
--- Raw records that something else put here, as text; claimed and marked by the run that processed them.
+-- Raw records that something else put here, as text; marked by the run that processed them, with their record numbers
+-- in it.
 CREATE TABLE product_integration_staging (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   dealer_code text,
@@ -50,6 +51,7 @@ CREATE TABLE product_integration_staging (
   weight_kg text,
   description text,
   processed_by text,
+  record bigint,
   received_at timestamptz NOT NULL DEFAULT now()
 );
 

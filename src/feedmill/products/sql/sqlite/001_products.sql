@@ -31,7 +31,8 @@ CREATE TABLE product_dealers (
   PRIMARY KEY (product_id, dealer_id)
 );
 
--- Raw records that something else put here, as text; claimed and marked by the run that processed them.
+-- Raw records that something else put here, as text; marked by the run that processed them, with their record numbers
+-- in it.
 CREATE TABLE product_integration_staging (
   id integer PRIMARY KEY,
   dealer_code text,
@@ -49,6 +50,7 @@ CREATE TABLE product_integration_staging (
   weight_kg text,
   description text,
   processed_by text,
+  record integer,
   received_at text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 );
 
