@@ -205,8 +205,8 @@ class SqliteRig(SqlRig):
     name = "sqlite"
     max_lanes = 1
     refusals = tuple(
-        f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} WHEN CAST(NEW.{column} AS text) = '{value}'"
-        " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table}"
+        f" WHEN CAST(NEW.{column} AS text) = '{value}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
         for table, column, value in (
             ("products", "title", REFUSED_TITLE),
             ("product_dealers", "price", REFUSED_PRICE),

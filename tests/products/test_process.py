@@ -221,6 +221,8 @@ def test_workers_are_set(rig: Rig, tmp_path: Path) -> None:
         (Field("sku"), "constraint required"),
         (Field("sku", "integer", constraints=Constraints(required=True)), '"type": "string"'),
         (Field("weight_kg", "number"), '"storage": "float64"'),
+        (Field("price", "number"), '"precision": 15'),
+        (Field("price", "number", precision=16, scale=2), '"precision": 15'),
     ],
 )
 def test_a_schema_that_does_not_fit_is_refused(change: Field | None, words: str) -> None:

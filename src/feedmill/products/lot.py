@@ -81,13 +81,13 @@ class SqlLot[T: Transaction]:
         again without it. So outcomes never depend on where the halves were, nor on how many lanes there are.
         """
         rejects: list[LaneReject] = []
-        while records := self._records():
+        while whole := self._whole():
             try:
                 with self.transaction.savepoint():
                     for step in steps:
-                        step(Records(records[0], records[-1]))
+                        step(whole)
             except RefusedError:
-                refused = self._refused(steps, records)
+                refused = self._refused(steps)
                 if not refused:
                     # Refused as a whole, accepted in pieces: what the pieces wrote stands.
                     break
@@ -115,14 +115,15 @@ class SqlLot[T: Transaction]:
         )
         self.transaction.execute("DELETE FROM feedmill_feed WHERE r IN (SELECT r FROM feedmill_refused)")
 
-    def _records(self) -> list[int]:
-        rows = self.transaction.execute("SELECT r FROM feedmill_feed ORDER BY r")
-        return [count(record) for (record,) in rows]
+    def _whole(self) -> Records | None:
+        """Span all rows still in the lot; None when there are none."""
+        [(first, last)] = self.transaction.execute("SELECT min(r), max(r) FROM feedmill_feed")
+        return None if first is None else Records(count(first), count(last))
 
-    def _refused(
-        self, steps: Sequence[Callable[[Records], None]], records: Sequence[int]
-    ) -> list[tuple[int, RefusedError]]:
+    def _refused(self, steps: Sequence[Callable[[Records], None]]) -> list[tuple[int, RefusedError]]:
         """Find what the database refuses in the first step that it refuses anything in."""
+        rows = self.transaction.execute("SELECT r FROM feedmill_feed ORDER BY r")
+        records = [count(record) for (record,) in rows]
         refused: list[tuple[int, RefusedError]] = []
         try:
             with self.transaction.savepoint():

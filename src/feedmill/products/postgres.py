@@ -94,7 +94,7 @@ class PostgresProducts:
 
     def json_object(self, pairs: Sequence[tuple[str, str]]) -> str:
         """Write the expression for a JSON object."""
-        return f"jsonb_build_object({', '.join(f"'{key}', {value}" for key, value in pairs)})"
+        return f"json_build_object({', '.join(f"'{key}', {value}" for key, value in pairs)})"
 
     def lock_migrations(self, transaction: PostgresTransaction) -> None:
         """Let one process at a time create tables, of `load` and of this job."""

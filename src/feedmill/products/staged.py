@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from feedmill.errors import SchemaError
 from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES, OFFER_COLUMNS, PRODUCT_COLUMNS
 from feedmill.schema import Schema
+from feedmill.stores.ddl import SQLITE_EXACT_DIGITS
 from feedmill.stores.protocol import RangePart
 
 REQUIRED = ("dealer_code", "sku")
@@ -63,4 +64,9 @@ def check_schema(schema: Schema) -> None:
                 wanted = f'"type": "{kind}"' + (', "storage": "float64"' if storage == "float64" else "")
                 raise SchemaError(
                     f"field {field.name!r} feeds a column of the product tables; give it {wanted}"
+                )
+            if field.name == "price" and not 0 < (field.precision or 0) <= SQLITE_EXACT_DIGITS:
+                raise SchemaError(
+                    f"field 'price': SQLite keeps {SQLITE_EXACT_DIGITS} digits of a number and would round "
+                    f'others in silence; give it "precision": {SQLITE_EXACT_DIGITS} or less, and a "scale"'
                 )

