@@ -9,11 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
-
-from feedmill import cli
 
 PRODUCT_SCHEMA = Path(__file__).parents[1] / "src" / "feedmill" / "products" / "product.schema.json"
 COMMAND = [sys.executable, "-X", "faulthandler", "-m", "feedmill"]
@@ -55,22 +53,29 @@ class Command:
 
     def __call__(self, *arguments: object, **options: object) -> Finished:
         """Run a command in this process: `main`, as the installed script calls it."""
+        # Here, because tests of the kernel alone should not need all of feedmill.
+        from feedmill import cli
+
         self.capture.readouterr()
         code = cli.main(words(arguments, options))
         return Finished(code, *self.capture.readouterr())
 
-    def apart(self, *arguments: object, stdin: bytes = b"", **options: object) -> Finished:
+    def apart(
+        self, *arguments: object, stdin: bytes = b"", stdout: BinaryIO | None = None, **options: object
+    ) -> Finished:
         """Run a command in a process of its own, with its own interpreter."""
-        with self.start(*arguments, **options) as process:
+        with self.start(*arguments, stdout=stdout, **options) as process:
             out, err = process.communicate(stdin, timeout=TIMEOUT_S)
-        return Finished(process.returncode, out.decode(), err.decode())
+        return Finished(process.returncode, (out or b"").decode(), err.decode())
 
-    def start(self, *arguments: object, **options: object) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: object, stdout: BinaryIO | None = None, **options: object
+    ) -> subprocess.Popen[bytes]:
         """Start a command whose input and output are pipes of the test's."""
         return subprocess.Popen(
             [*COMMAND, *words(arguments, options)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout or subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.directory,
             env=ENVIRONMENT,
@@ -97,7 +102,7 @@ def words(arguments: Sequence[object], options: dict[str, object]) -> list[str]:
         flag = "--" + name.rstrip("_").replace("_", "-")
         if value is True:
             line.append(flag)
-        else:
+        elif value is not False:
             for each in value if isinstance(value, list) else [value]:
                 line += [flag, str(each)]
     return line

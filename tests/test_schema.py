@@ -57,7 +57,7 @@ def test_toml_is_read_as_json_is(tmp_path: Path) -> None:
         "constraints = {minimum = 0.10}\n"
     )
     schema = Schema.load(path)
-    assert schema.name == "s.toml"
+    assert schema.name == "s"
     assert schema.primary_key == ("sku",)
     assert schema.field("day").constraints.minimum == "2024-01-01"
     assert schema.field("price").constraints.minimum == "0.10"

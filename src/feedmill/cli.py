@@ -27,7 +27,14 @@ import click
 
 from feedmill import console
 from feedmill.errors import FeedmillError, RunError
-from feedmill.options import COMMON_OPTIONS, DIALECT_OPTIONS, Arguments, add_options, run_options_of
+from feedmill.options import (
+    COMMON_OPTIONS,
+    DIALECT_OPTIONS,
+    Arguments,
+    add_options,
+    check_files,
+    run_options_of,
+)
 from feedmill.pipeline import report_of
 from feedmill.products import migrate as migrate_database
 from feedmill.products import process_feeds
@@ -80,7 +87,7 @@ def process_command(feeds: tuple[str, ...], url: str, schema: str | None, **argu
             options=options,
         )
 
-    _run(run, feeds, arguments)
+    _run(run, feeds, {**arguments, "schema": schema})
 
 
 @cli.command("load")
@@ -104,7 +111,7 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
             options=options,
         )
 
-    _run(run, feeds, arguments)
+    _run(run, feeds, {**arguments, "schema": schema})
 
 
 @cli.command("validate")
@@ -118,7 +125,7 @@ def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **a
     def run(options: RunOptions) -> Report:
         return validate(feeds, Schema.load(Path(schema)), valid=valid, options=options)
 
-    _run(run, feeds, arguments)
+    _run(run, feeds, {**arguments, "schema": schema, "valid": valid})
 
 
 @cli.command("migrate")
@@ -127,14 +134,15 @@ def migrate_command(url: str) -> None:
     """Create the tables of `process`, or bring them up to date."""
     applied = migrate_database(url)
     for name in applied:
-        click.echo(f"applied {name}")
+        console.say(f"applied {name}")
     if not applied:
-        click.echo("up to date")
+        console.say("up to date")
 
 
 def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: Arguments) -> None:
     """Run a command's job, print what became of it, and leave with its exit code."""
     is_quiet = bool(arguments["quiet"])
+    check_files(arguments, feeds)
     with console.run_display(is_quiet=is_quiet, with_bar=not arguments["no_progress"]) as display:
         options = run_options_of(arguments, feeds, display)
         report: Report | None
@@ -153,15 +161,15 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
 
 
 def _tell(report: Report, arguments: Arguments, *, is_quiet: bool) -> None:
+    if not is_quiet:
+        console.show_outcomes(report)
+    console.show_last_lines(report)
     if arguments["report"]:
         path = Path(str(arguments["report"]))
         try:
             report.save(path)
         except OSError as error:
             raise RunError(f"{path}: the report cannot be written: {error.strerror}") from None
-    if not is_quiet:
-        console.show_outcomes(report)
-    console.show_last_lines(report)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -137,7 +137,8 @@ def _expected(code: Code, field: Declaration | None) -> str:
     words = _MESSAGES[code]
     if isinstance(words, str):
         return words
-    return "another value" if field is None else words(field)
+    # Of these, only a line of JSON Lines can be of the wrong type as a whole.
+    return "a JSON object" if field is None else words(field)
 
 
 def _quote(value: str) -> str:

@@ -5,6 +5,8 @@ Results go to standard output, so that they can be piped; the bar and errors go 
 
 from __future__ import annotations
 
+import errno
+import os
 import platform
 import sys
 import sysconfig
@@ -86,7 +88,7 @@ class RunDisplay:
                 # Above the bar, which is drawn again below it.
                 self._bar.console.print(line, highlight=False)
             else:
-                click.echo(line)
+                say(line)
 
 
 @contextmanager
@@ -107,24 +109,36 @@ def run_display(*, is_quiet: bool, with_bar: bool) -> Iterator[RunDisplay]:
         yield RunDisplay(is_quiet=False, bar=bar)
 
 
+def say(line: str) -> None:
+    """Print a line; that its reader has left, or that its disk is full, is no reason to stop a run."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            click.echo(f"feedmill: standard output cannot be written: {error.strerror}", err=True)
+        # What is still in its buffer would raise again when the interpreter ends.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, by its name
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
 def show_outcomes(report: Report) -> None:
     """Print what became of the records, and which findings there were."""
     if report.stored:
         outcomes = report.outcomes
-        click.echo(
+        say(
             f"Outcomes: inserted {outcomes.inserted}, updated {outcomes.updated}, "
             f"unchanged {outcomes.unchanged}, duplicate {outcomes.duplicate}"
         )
     if report.rejects_by_code:
-        click.echo("Rejects:")
+        say("Rejects:")
         for code, count in sorted(report.rejects_by_code.items(), key=lambda item: (-item[1], item[0])):
-            click.echo(f"  {count:>9}  {code}")
+            say(f"  {count:>9}  {code}")
 
 
 def show_last_lines(report: Report) -> None:
     """Print the two lines every run ends with."""
-    click.echo(f"Processing complete: {report.records} records processed")
-    click.echo(f"Successes: {report.successes}, Failures: {report.failures}")
+    say(f"Processing complete: {report.records} records processed")
+    say(f"Successes: {report.successes}, Failures: {report.failures}")
 
 
 def show_fault(error: Exception) -> None:
@@ -133,7 +147,10 @@ def show_fault(error: Exception) -> None:
 
 
 def show_usage_fault(error: click.ClickException) -> None:
-    """Print what is wrong about the arguments, and where to read on."""
+    """Print what is wrong about the arguments, and where to read on; the help where there are none."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "feedmill"
     click.echo(f"{command}: {error.format_message()}\nSee {command} --help.", err=True)

@@ -7,6 +7,7 @@ An option here says what it is called, what it is for, and which value of the li
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,8 +21,10 @@ from feedmill.dialect import Dialect
 from feedmill.errors import UsageError
 from feedmill.pipeline import FailureLimit, Progress
 from feedmill.readers import find_feeds
+from feedmill.readers.blocks import STDIN
 from feedmill.readers.sniff import sniff_feed
 from feedmill.runs import RunOptions
+from feedmill.stores.outfile import refuse_overwriting
 
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 type Arguments = Mapping[str, object]
@@ -42,8 +45,10 @@ def _failure_limit(text: str) -> FailureLimit:
     """Read ``100`` and ``2.5%``."""
     try:
         return FailureLimit.parse(text)
-    except UsageError as error:
-        raise click.BadParameter(str(error)) from None
+    except UsageError:
+        raise click.BadParameter(
+            f"{text!r} is neither a number of records nor a percentage from 0% to 100%"
+        ) from None
 
 
 _CHARACTERS: Final = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -61,6 +66,8 @@ def _option(*names: str, **settings: object) -> Decorator:
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _COUNT: Final = click.IntRange(min=1)
+_OUTPUTS: Final = ("valid", "rejects", "report")
+_INPUTS: Final = ("schema", "dealers")
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
@@ -167,6 +174,25 @@ def run_options_of(
         mapping=mapping_of(given.mapping),
         handle_signals=True,
     )
+
+
+def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
+    """Refuse outputs that would overwrite a file of the run, and a report that cannot be written in the end.
+
+    Raises
+    ------
+    UsageError
+        That is so, or no file matches a feed.
+    """
+    outputs = {f"--{name}": str(arguments[name]) for name in _OUTPUTS if arguments.get(name)}
+    inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
+    refuse_overwriting(outputs, [*inputs, *(feed for feed in find_feeds(feeds) if feed != STDIN)])
+    if arguments["report"]:
+        report = Path(str(arguments["report"]))
+        if not os.access(report if report.exists() else report.absolute().parent, os.W_OK):
+            raise UsageError(
+                f"{report}: the report cannot be written; name a file in a directory that can be"
+            )
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

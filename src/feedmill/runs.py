@@ -23,12 +23,14 @@ from feedmill.errors import ReadError, UsageError
 from feedmill.kernel import Plan
 from feedmill.pipeline import FailureLimit, Pipeline, PipelineConfig, PlannedFeed, Progress, signals
 from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
-from feedmill.readers.blocks import Fingerprint
+from feedmill.readers.blocks import STDIN, Fingerprint
 from feedmill.report import Report
 from feedmill.schema import Schema
 from feedmill.stores.opening import open_sink
+from feedmill.stores.outfile import refuse_overwriting
 from feedmill.stores.protocol import RunInfo, Sink
 from feedmill.stores.rejects import RejectFile
+from feedmill.stores.url import parse_url
 
 __all__ = ["RunOptions", "load", "run_feeds", "run_planned", "validate"]
 
@@ -117,6 +119,7 @@ def load(
         The failure limit was passed.
     """
     paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    _check_outputs(paths, {"--to": parse_url(to).path, "--rejects": options.rejects})
     name = table or schema.name or _table_name(paths[0])
     sink = open_sink(to, schema, name, mode=mode, lanes=options.lanes)
     return run_feeds(paths, schema, sink, options=options, lane_key=schema.primary_key)
@@ -141,6 +144,11 @@ def validate(
     paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
     if options.resume:
         raise UsageError("validate has nothing to resume: it keeps no state; leave --resume out.")
+    if valid and PurePath(valid).suffix.lower() not in {".csv", ".jsonl"}:
+        raise UsageError(
+            f"{valid}: good records are written as CSV or JSON Lines; name a file ending in .csv or .jsonl."
+        )
+    _check_outputs(paths, {"--valid": valid, "--rejects": options.rejects})
     sink = open_sink(valid, schema, "", mode="replace") if valid else None
     return run_feeds(paths, schema, sink, options=options)
 
@@ -169,6 +177,7 @@ def run_feeds(
     UsageError, RunError, TooManyFailuresError
         As `load`.
     """
+    _check_outputs(feeds, {"--rejects": options.rejects})
     buffers = BufferPool()
     with ExitStack() as stack:
         opened = []
@@ -316,6 +325,12 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
         chunk_size=options.chunk_size,
         plan=_digest(plan),
         resume=options.resume,
+    )
+
+
+def _check_outputs(feeds: Sequence[str], outputs: Mapping[str, str | None]) -> None:
+    refuse_overwriting(
+        {name: path for name, path in outputs.items() if path}, [feed for feed in feeds if feed != STDIN]
     )
 
 

@@ -210,7 +210,7 @@ class Schema:
         Parameters
         ----------
         path : str or Path
-            The file; UTF-8.
+            The file; UTF-8. ``items.schema.json`` is the schema ``items``, unless it says otherwise.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Schema:
             If the file cannot be read, is no JSON or TOML, or declares what feedmill does not know.
         """
         try:
-            return cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name)
+            return cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name.partition(".")[0])
         except SchemaError as error:
             raise SchemaError(f"{path}: {error}") from None
 

@@ -9,9 +9,6 @@ import pytest
 
 from benchmarks.feeds import Expectation, Generator, write_feed
 from tests.acceptance import truth
-from tests.command import Command, feedmill
-
-__all__ = ["Command", "Generated", "feed", "feedmill"]
 
 RECORDS = 42_000
 """More than one range, which has 40,000 at most, so that keys are met again in a later transaction."""

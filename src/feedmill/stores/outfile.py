@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from feedmill.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from feedmill.errors import RunError
 
 # Fewer and larger writes than Python's 8 KiB, small beside a batch.
@@ -135,6 +137,42 @@ class OutFile:
         return self._fault(
             f"{self.path}: {error.strerror or error}; free space or mend that, then run again."
         )
+
+
+def refuse_overwriting(outputs: Mapping[str, str], inputs: Iterable[str]) -> None:
+    """Refuse to write over what is read, or two outputs into one file.
+
+    Parameters
+    ----------
+    outputs : mapping of str to str
+        What the user calls an output, such as ``--rejects``, and its path. Pipes and devices are left out.
+    inputs : iterable of str
+        Paths that are read.
+
+    Raises
+    ------
+    UsageError
+        Two of the paths are one file, by whatever names.
+    """
+    inputs = list(inputs)
+    before: dict[str, str] = {}
+    for name, path in outputs.items():
+        if STREAMS.fullmatch(path) or (Path(path).exists() and not Path(path).is_file()):
+            continue
+        if any(is_same(path, other) for other in inputs):
+            raise UsageError(f"{name} {path} would overwrite what this run reads; name another file.")
+        for other_name, other in before.items():
+            if is_same(path, other):
+                raise UsageError(f"{other_name} and {name} are both {path}; name two files.")
+        before[name] = path
+
+
+def is_same(path: str, other: str) -> bool:
+    """Whether two paths are one file, which need not exist."""
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return Path(path).resolve() == Path(other).resolve()
 
 
 def sync_directory(directory: Path) -> None:
