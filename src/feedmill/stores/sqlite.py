@@ -30,7 +30,6 @@ PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = MEMORY",
     # KiB. The default of 2 MB has a part's inserts read the key's index over and over.
     "PRAGMA cache_size = -32000",
 )
