@@ -130,21 +130,31 @@ def describe(code: Code | int, field: Declaration | None, value: str) -> str:
     >>> describe(Code.EXTRA_CELL, None, "42")
     'expected no more cells than columns, got "42"'
     """
-    return f"expected {_expected(Code(code), field)}, got {_quote(value)}"
+    return f"expected {expected(code, field)}, got {quoted(value)}"
 
 
-def _expected(code: Code, field: Declaration | None) -> str:
-    words = _MESSAGES[code]
+def expected(code: Code | int, field: Declaration | None) -> str:
+    """Say what a record was expected to hold: the part of a message that is the same for every value."""
+    words = _MESSAGES[Code(code)]
     if isinstance(words, str):
         return words
     # Of these, only a line of JSON Lines can be of the wrong type as a whole.
     return "a JSON object" if field is None else words(field)
 
 
-def _quote(value: str) -> str:
+def quoted(value: str) -> str:
+    r"""Show a value in a message, on one line.
+
+    Examples
+    --------
+    >>> print(quoted("a\nb"), quoted(""))
+    "a\nb" nothing
+    """
     if not value:
         return "nothing"
     shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
+    if shown.isprintable():
+        return f'"{shown}"'
     return '"' + "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shown) + '"'
 
 

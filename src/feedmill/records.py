@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from feedmill.codes import Code, Declaration, describe
+from feedmill.codes import Code, Declaration, expected, quoted
 
 MAX_VALUE_CHARACTERS: Final = 1_000
 """Characters of the raw value a reject keeps: enough to find it again, and a bound on a bad feed's cost."""
@@ -124,15 +124,16 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     Text is made here and only for the rejects asked for, so a caller that has seen enough can stop early.
     """
     fields = batch.plan.schema.fields
+    # Column, code and the first half of the message, once for each kind of finding.
+    kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
     for code, field, record, line, byte, _length, raw in batch.rejects():
+        kind = kinds.get((code, field))
+        if kind is None:
+            column, declared = (names[field], fields[field]) if field >= 0 else ("", None)
+            message = f"expected {expected(code, declared)}, got "
+            kind = kinds[code, field] = (column, Code(code).word, message)
         value = shown(raw)
-        yield Reject(
-            position=base.position(record, line, byte),
-            column=names[field] if field >= 0 else "",
-            code=Code(code).word,
-            message=describe(code, fields[field] if field >= 0 else None, value),
-            value=value,
-        )
+        yield Reject(base.position(record, line, byte), kind[0], kind[1], kind[2] + quoted(value), value)
 
 
 def shown(raw: bytes) -> str:

@@ -36,6 +36,8 @@ FORMULA: Final = re.compile(
     rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
 )
 # For commas, and for semicolons and tabs where a spreadsheet takes those instead.
+# The characters that such a start ends in: a text without any of them is none.
+TRIGGERS: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−]")
 MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x85\u2028\u2029]')
 
 
@@ -113,7 +115,9 @@ def csv_text(value: str) -> str:
     >>> csv_text("=1+1"), csv_text("12.5"), csv_text('say "-1" or 1')
     ("'=1+1", '12.5', '"say ""-1"" or 1"')
     """
-    safe = FORMULA.sub("'", value)
+    if value.isalnum():
+        return value
+    safe = FORMULA.sub("'", value) if TRIGGERS.search(value) else value
     if MAY_NEED_QUOTES.search(safe) or safe != safe.strip():
         return '"' + safe.replace('"', '""') + '"'
     return safe
