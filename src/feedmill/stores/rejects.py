@@ -35,9 +35,9 @@ LEAD: Final = r"[^\S\r\n]*'*[^\S\r\n]*"
 FORMULA: Final = re.compile(
     rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
 )
+# A text without any of these has no such start, which is quicker to see.
+MAY_BE_FORMULA: Final = re.compile(rf"[{TRIGGERS}\t\r\n]")
 # For commas, and for semicolons and tabs where a spreadsheet takes those instead.
-# The characters that such a start ends in: a text without any of them is none.
-TRIGGERS: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−]")
 MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x85\u2028\u2029]')
 
 
@@ -117,7 +117,7 @@ def csv_text(value: str) -> str:
     """
     if value.isalnum():
         return value
-    safe = FORMULA.sub("'", value) if TRIGGERS.search(value) else value
+    safe = FORMULA.sub("'", value) if MAY_BE_FORMULA.search(value) else value
     if MAY_NEED_QUOTES.search(safe) or safe != safe.strip():
         return '"' + safe.replace('"', '""') + '"'
     return safe
