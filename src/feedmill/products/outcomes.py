@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
+from feedmill.kernel import Batch, Plan
 from feedmill.products.lot import SqlLot
 from feedmill.records import Base, Reject, rejects_of
 from feedmill.stores.protocol import LaneReject, RangePart
@@ -55,19 +59,29 @@ def failures_of(part: RangePart, rejects: Sequence[LaneReject]) -> Iterator[tupl
         for piece in part.slices:
             if piece.batch.failures:
                 base = Base(piece.record_base, piece.line_base, piece.byte_base)
-                yield from _firsts(rejects_of(piece.batch, piece.batch.plan.names, base))
-        yield from _firsts(iter(part.broken))
+                yield from _told(rejects_of(_FirstFindings(piece.batch), piece.batch.plan.names, base))
+        yield from _told(part.broken)
     for refused in rejects:
         yield refused.record, refused.code, refused.column, _storable(refused.message)
 
 
-def _firsts(rejects: Iterator[Reject]) -> Iterator[tuple[int, str, str, str]]:
-    last = 0
+@dataclass(frozen=True, slots=True)
+class _FirstFindings:
+    """A batch with the first finding of each record only: putting ten of each in words takes long."""
+
+    batch: Batch
+
+    @property
+    def plan(self) -> Plan:
+        return self.batch.plan
+
+    def rejects(self) -> list[tuple[int, int, int, int, int, int, bytes]]:
+        return [next(found) for _, found in groupby(self.batch.rejects(), key=itemgetter(2))]
+
+
+def _told(rejects: Iterable[Reject]) -> Iterator[tuple[int, str, str, str]]:
     for reject in rejects:
-        record = reject.position.record
-        if record != last:
-            last = record
-            yield record, reject.code, reject.column, _storable(reject.message)
+        yield reject.position.record, reject.code, reject.column, _storable(reject.message)
 
 
 def _storable(message: str) -> str:

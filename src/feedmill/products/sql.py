@@ -113,20 +113,20 @@ class SqlProducts[T: Transaction]:
     def upsert(self, lot: SqlLot[T], records: Records) -> None:
         """Write the products that are new or changed; see `repositories.ProductRepository`."""
         transaction = lot.transaction
-        offered, others = _listed("s", PRODUCT_COLUMNS), PRODUCT_COLUMNS[1:]
+        others = PRODUCT_COLUMNS[1:]
         transaction.execute("DELETE FROM feedmill_products")
         with self._database.probing(transaction):
             # Of a product's rows the last one counts, among all of the lot and not of these records only.
             transaction.execute(
-                f"INSERT INTO feedmill_products (r, {_listed('', PRODUCT_COLUMNS)}) SELECT s.r, {offered}"
+                "INSERT INTO feedmill_products SELECT s.r"
                 " FROM (SELECT *, row_number() OVER (PARTITION BY sku ORDER BY r DESC) AS place"
                 " FROM feedmill_feed) AS s LEFT JOIN products AS t ON t.sku = s.sku"
                 f" WHERE s.place = 1 AND s.{_between(records)}"
                 f" AND (t.id IS NULL OR ({_listed('t', others)}) IS DISTINCT FROM ({_listed('s', others)}))"
             )
-        names = _listed("", PRODUCT_COLUMNS)
         transaction.execute(
-            f"INSERT INTO products ({names}) SELECT {names} FROM feedmill_products WHERE true ORDER BY sku"
+            f"INSERT INTO products ({_listed('', PRODUCT_COLUMNS)}) SELECT {_listed('f', PRODUCT_COLUMNS)}"
+            " FROM feedmill_products AS c LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY f.sku"
             f" ON CONFLICT (sku) DO UPDATE SET {_assigned(others)}"
         )
 
@@ -150,13 +150,11 @@ class SqlProductDealers[T: Transaction]:
     def upsert(self, lot: SqlLot[T], records: Records) -> None:
         """Write the offers that are new or changed; see `repositories.ProductDealerRepository`."""
         transaction = lot.transaction
-        names = ", ".join(("dealer_id", "product_id", *OFFER_COLUMNS))
         transaction.execute("DELETE FROM feedmill_offers")
         with self._database.probing(transaction):
             transaction.execute(
-                f"INSERT INTO feedmill_offers (r, is_new, {names}) SELECT s.r,"
-                " CASE WHEN o.product_id IS NULL THEN 1 ELSE 0 END,"
-                f" d.id, p.id, {_listed('s', OFFER_COLUMNS)}"
+                "INSERT INTO feedmill_offers (r, is_new, dealer_id, product_id)"
+                " SELECT s.r, CASE WHEN o.product_id IS NULL THEN 1 ELSE 0 END, d.id, p.id"
                 " FROM feedmill_feed AS s LEFT JOIN dealers AS d ON d.code = s.dealer_code"
                 " LEFT JOIN products AS p ON p.sku = s.sku"
                 " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
@@ -164,8 +162,9 @@ class SqlProductDealers[T: Transaction]:
                 f" ({_listed('o', OFFER_COLUMNS)}) IS DISTINCT FROM ({_listed('s', OFFER_COLUMNS)}))"
             )
         transaction.execute(
-            f"INSERT INTO product_dealers ({names}) SELECT {names} FROM feedmill_offers WHERE true"
-            " ORDER BY product_id, dealer_id"
+            f"INSERT INTO product_dealers (dealer_id, product_id, {_listed('', OFFER_COLUMNS)})"
+            f" SELECT c.dealer_id, c.product_id, {_listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
+            " LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY c.product_id, c.dealer_id"
             f" ON CONFLICT (product_id, dealer_id) DO UPDATE SET {_assigned(OFFER_COLUMNS)}"
         )
         # A record that changed a product may have found its offer unchanged, and the other way round.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from feedmill.errors import SchemaError
-from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES, OFFER_COLUMNS, PRODUCT_COLUMNS
+from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES
 from feedmill.schema import Schema
 from feedmill.stores.ddl import SQLITE_EXACT_DIGITS
 from feedmill.stores.protocol import RangePart
@@ -29,9 +29,8 @@ def staging_tables(types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "feedmill_feed", f"r bigint PRIMARY KEY, {declared(FEED_COLUMNS)}"
     yield "feedmill_aside", f"r bigint, {declared(FEED_COLUMNS)}"
     yield "feedmill_refused", f"r bigint, {declared(FEED_COLUMNS)}"
-    yield "feedmill_products", f"r bigint, {declared(PRODUCT_COLUMNS)}"
-    offer = declared(OFFER_COLUMNS)
-    yield "feedmill_offers", f"r bigint, is_new integer, dealer_id bigint, product_id bigint, {offer}"
+    yield "feedmill_products", "r bigint"
+    yield "feedmill_offers", "r bigint, is_new integer, dealer_id bigint, product_id bigint"
     yield "feedmill_effects", "r bigint, outcome text"
 
 
