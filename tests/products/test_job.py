@@ -158,3 +158,18 @@ def test_sqlite_needs_no_psycopg() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "fine\n"
+
+
+def test_columns_that_a_feed_lacks_stay_as_they_are(url: str, tmp_path: Path) -> None:
+    header = "dealer_code,sku,title,price,currency,stock,condition,url,updated_at"
+    record = "D1,S1,{title},1.00,BRL,{stock},new,https://shop.example/1,2026-01-01T00:00:00Z"
+    full, part = tmp_path / "full.csv", tmp_path / "part.csv"
+    full.write_text(f"{header},brand,weight_kg\n{record.format(title='Drill', stock=5)},Makita,1.5\n")
+    part.write_text(f"{header}\n{record.format(title='Drill', stock=4)}\n")
+    process_feeds(str(full), url, create_dealers=True)
+    assert process_feeds(str(part), url).outcomes == Outcomes(updated=1)
+    assert process_feeds(str(full), url).outcomes == Outcomes(updated=1)  # stock, and nothing else
+    assert process_feeds(str(full), url).outcomes == Outcomes(unchanged=1)
+    part.write_text(f"{header},brand\n{record.format(title='Drill', stock=5)},\n")
+    assert process_feeds(str(part), url).outcomes == Outcomes(updated=1)  # a column that is there counts
+    assert process_feeds(str(full), url).outcomes == Outcomes(updated=1)

@@ -16,6 +16,7 @@ from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import OFFER_COLUMNS, PRODUCT_COLUMNS, Dealer
 from feedmill.products.lot import SqlLot
 from feedmill.products.repositories import Records
+from feedmill.products.staged import columns_fed
 from feedmill.stores.protocol import LaneReject
 from feedmill.stores.transaction import Transaction, count, text
 
@@ -113,7 +114,7 @@ class SqlProducts[T: Transaction]:
     def upsert(self, lot: SqlLot[T], records: Records) -> None:
         """Write the products that are new or changed; see `repositories.ProductRepository`."""
         transaction = lot.transaction
-        others = PRODUCT_COLUMNS[1:]
+        others = [name for name in PRODUCT_COLUMNS[1:] if name in columns_fed(lot.part)]
         transaction.execute("DELETE FROM feedmill_products")
         with self._database.probing(transaction):
             # Of a product's rows the last one counts, among all of the lot and not of these records only.
@@ -122,12 +123,12 @@ class SqlProducts[T: Transaction]:
                 " FROM (SELECT *, row_number() OVER (PARTITION BY sku ORDER BY r DESC) AS place"
                 " FROM feedmill_feed) AS s LEFT JOIN products AS t ON t.sku = s.sku"
                 f" WHERE s.place = 1 AND s.{_between(records)}"
-                f" AND (t.id IS NULL OR ({_listed('t', others)}) IS DISTINCT FROM ({_listed('s', others)}))"
+                f" AND (t.id IS NULL{_or_differs('t', others)})"
             )
         transaction.execute(
             f"INSERT INTO products ({_listed('', PRODUCT_COLUMNS)}) SELECT {_listed('f', PRODUCT_COLUMNS)}"
             " FROM feedmill_products AS c LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY f.sku"
-            f" ON CONFLICT (sku) DO UPDATE SET {_assigned(others)}"
+            f" ON CONFLICT (sku) DO {_update(others)}"
         )
 
 
@@ -150,6 +151,7 @@ class SqlProductDealers[T: Transaction]:
     def upsert(self, lot: SqlLot[T], records: Records) -> None:
         """Write the offers that are new or changed; see `repositories.ProductDealerRepository`."""
         transaction = lot.transaction
+        others = [name for name in OFFER_COLUMNS if name in columns_fed(lot.part)]
         transaction.execute("DELETE FROM feedmill_offers")
         with self._database.probing(transaction):
             transaction.execute(
@@ -158,14 +160,13 @@ class SqlProductDealers[T: Transaction]:
                 " FROM feedmill_feed AS s LEFT JOIN dealers AS d ON d.code = s.dealer_code"
                 " LEFT JOIN products AS p ON p.sku = s.sku"
                 " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
-                f" WHERE s.{_between(records)} AND (o.product_id IS NULL OR"
-                f" ({_listed('o', OFFER_COLUMNS)}) IS DISTINCT FROM ({_listed('s', OFFER_COLUMNS)}))"
+                f" WHERE s.{_between(records)} AND (o.product_id IS NULL{_or_differs('o', others)})"
             )
         transaction.execute(
             f"INSERT INTO product_dealers (dealer_id, product_id, {_listed('', OFFER_COLUMNS)})"
             f" SELECT c.dealer_id, c.product_id, {_listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
             " LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY c.product_id, c.dealer_id"
-            f" ON CONFLICT (product_id, dealer_id) DO UPDATE SET {_assigned(OFFER_COLUMNS)}"
+            f" ON CONFLICT (product_id, dealer_id) DO {_update(others)}"
         )
         # A record that changed a product may have found its offer unchanged, and the other way round.
         transaction.execute(
@@ -206,5 +207,11 @@ def _listed(table: str, names: Sequence[str]) -> str:
     return ", ".join(f"{table}.{name}" if table else name for name in names)
 
 
-def _assigned(names: Sequence[str]) -> str:
-    return ", ".join(f"{name} = excluded.{name}" for name in names)
+def _or_differs(stored: str, names: Sequence[str]) -> str:
+    """Write the condition that a staged row says something else than the stored one."""
+    return f" OR ({_listed(stored, names)}) IS DISTINCT FROM ({_listed('s', names)})" if names else ""
+
+
+def _update(names: Sequence[str]) -> str:
+    """Write what is done about a stored row; columns that the feed lacks stay as they are."""
+    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in names) if names else "NOTHING"

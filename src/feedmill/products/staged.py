@@ -42,6 +42,14 @@ def fields_fed(part: RangePart) -> list[tuple[str, int]]:
     return [(field.name, number) for number, field in enumerate(fields) if field.name in FEED_COLUMNS]
 
 
+def columns_fed(part: RangePart) -> frozenset[str]:
+    """Name the columns that a part's feed has; a column that it lacks says nothing about what is stored."""
+    if not part.slices:
+        return frozenset(FEED_COLUMNS)
+    plan = part.slices[0].batch.plan
+    return frozenset(plan.names).intersection(plan.columns or plan.names)
+
+
 def check_schema(schema: Schema) -> None:
     """Hold a schema against what products are made of.
 
