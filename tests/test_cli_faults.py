@@ -55,6 +55,7 @@ WRONG = {
     "no target": ("load good.csv --schema items.json", "'--to'", "feedmill load --help"),
     "no such option": (VALIDATE + "--rejcts r.csv", "No such option '--rejcts'", "'--rejects'"),
     "no workers": (VALIDATE + "--workers 0", "'--workers'", "0"),
+    "too many workers": (VALIDATE + "--workers 100000", "'--workers'", "1024"),
     "workers in words": (VALIDATE + "--workers two", "'--workers'", "'two'"),
     "chunk of nothing": (VALIDATE + "--chunk-size 0", "0 bytes"),
     "chunk in words": (VALIDATE + "--chunk-size big", "'--chunk-size'", "'big'", "1MiB"),
@@ -109,6 +110,8 @@ WRONG = {
     "two outputs in one": (VALIDATE + "--valid r.csv --rejects ./r.csv", "--valid and --rejects", "r.csv"),
     "good records in a database": (VALIDATE + "--valid sqlite:///a.db", "sqlite:///a.db", ".csv or .jsonl"),
     "a report in no directory": (VALIDATE + "--report no/r.json", "no/r.json", "cannot be written"),
+    "a report over what is loaded": (LOAD + "out.csv --report ./out.csv", "--to and --report", "out.csv"),
+    "a report over the database": (LOAD + "sqlite:///a.db --report a.db", "--to and --report", "a.db"),
     "a report over the schema": (VALIDATE + "--report items.json", "--report items.json", "overwrite"),
     # stores
     "no such store": (LOAD + "mysql://me@host/db", "'mysql'", "postgresql://", "sqlite:///"),

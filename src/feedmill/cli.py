@@ -87,7 +87,7 @@ def process_command(feeds: tuple[str, ...], url: str, schema: str | None, **argu
             options=options,
         )
 
-    _run(run, feeds, {**arguments, "schema": schema})
+    _run(run, feeds, {**arguments, "schema": schema, "to": url})
 
 
 @cli.command("load")
@@ -111,7 +111,7 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
             options=options,
         )
 
-    _run(run, feeds, {**arguments, "schema": schema})
+    _run(run, feeds, {**arguments, "schema": schema, "to": url})
 
 
 @cli.command("validate")

@@ -25,6 +25,7 @@ from feedmill.readers.blocks import STDIN
 from feedmill.readers.sniff import sniff_feed
 from feedmill.runs import RunOptions
 from feedmill.stores.outfile import refuse_overwriting
+from feedmill.stores.url import parse_url
 
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 type Arguments = Mapping[str, object]
@@ -66,14 +67,16 @@ def _option(*names: str, **settings: object) -> Decorator:
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _COUNT: Final = click.IntRange(min=1)
+_THREADS: Final = click.IntRange(min=1, max=1024)
+"""A mistyped number of threads should not take the machine's memory for their stacks."""
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
-    _option("--workers", type=_COUNT, metavar="N", help="Worker threads; the number of CPUs by default."),
+    _option("--workers", type=_THREADS, metavar="N", help="Worker threads; the number of CPUs by default."),
     _option(
-        "--lanes", type=_COUNT, metavar="N", help="Writers, each with its connection; up to 4 by default."
+        "--lanes", type=_THREADS, metavar="N", help="Writers, each with its connection; up to 4 by default."
     ),
     _option(
         "--job-buffer", type=_COUNT, default=100, show_default=True, metavar="N", help="Chunks that may wait."
@@ -185,13 +188,15 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
         That is so, or no file matches a feed.
     """
     outputs = {f"--{name}": str(arguments[name]) for name in _OUTPUTS if arguments.get(name)}
+    if (to := arguments.get("to")) and (path := parse_url(str(to)).path):
+        outputs = {"--to": path, **outputs}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
     refuse_overwriting(outputs, [*inputs, *(feed for feed in find_feeds(feeds) if feed != STDIN)])
     if arguments["report"]:
         report = Path(str(arguments["report"]))
         if not os.access(report if report.exists() else report.absolute().parent, os.W_OK):
             raise UsageError(
-                f"{report}: the report cannot be written; name a file in a directory that can be"
+                f"{report}: the report cannot be written; name a file in a directory that can be written to."
             )
 
 
