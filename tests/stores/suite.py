@@ -166,6 +166,24 @@ class Suite:
             load(rig.sink(schema, table, mode), schema, [[[row, row]]], run_info(mode))
         assert rig.query(f"SELECT {', '.join(map(quote, ODD_NAMES))} FROM {table}") == [row]
 
+    @pytest.mark.parametrize("table", ["s", "d", "u", "t", "x", "w", "e", "ranked", "excluded"])
+    def test_names_of_statements(self, rig: Rig, table: str) -> None:
+        names = ("r", "c1", "c0", "found", "is_new", "place", "value", "t", "s", "xmax1", "excluded")
+        schema = Schema(tuple(Field(name) for name in names), primary_key=("c1", "r"))
+        row = tuple(str(number) for number in range(len(names)))
+        for mode in ("upsert", "insert", "ignore", "append", "replace"):
+            load(rig.sink(schema, table, mode), schema, [[[row, row]]], run_info(mode))
+        changed: Row = (*row[:-1], "new")
+        load(rig.sink(schema, table), schema, [[[changed]]], run_info("changed"))
+        assert rig.query(f"SELECT {', '.join(map(quote, names))} FROM {quote(table)}") == [changed]
+
+    def test_wide_table(self, rig: Rig) -> None:
+        schema = Schema(tuple(Field(f"column {n}") for n in range(1_500)), primary_key=("column 0",))
+        row: Row = ("key", *(None for _ in range(1_499)))
+        load(rig.sink(schema), schema, [[[row]]])
+        result = load(rig.sink(schema), schema, [[[(*row[:-1], "last")]]], run_info("run-2"))
+        assert result.counts() == (0, 1, 0, 0)
+
     @pytest.mark.parametrize("name", ["a\0b", "x" * 64, "é" * 32])
     def test_names_that_become_other_names_are_refused(self, rig: Rig, name: str) -> None:
         schema = Schema((Field("sku"), Field(name)))

@@ -56,6 +56,8 @@ FITS = {
 }
 # Types that text is looked up in without a cast, so that an index on them serves.
 TEXT_KEYS = {"text", "varchar", "bpchar", "citext"}
+# Of those, the ones that take different texts for one key: blanks at the end, letter case.
+LOOSE_KEYS = {"bpchar", "citext"}
 MICROSECONDS = 6
 
 

@@ -22,7 +22,7 @@ from feedmill.stores.postgres import (
     PostgresOptions,
     PostgresTransaction,
 )
-from feedmill.stores.postgres_catalog import check_fit, read_table
+from feedmill.stores.postgres_catalog import LOOSE_KEYS, check_fit, read_table
 from feedmill.stores.transaction import count
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 STAGE = "pg_temp.feedmill_stage"
 PARKED = "pg_temp.feedmill_parked"
+# Parts of the merge. A table of such a name would be hidden behind it, so they are names that no table has.
+PICKED, CHANGED, WRITTEN = "feedmill_picked", "feedmill_changed", "feedmill_written"
 # Beyond four, lanes wait for the server and not for each other.
 MAX_DEFAULT_LANES = 4
 # Serialises CREATE TABLE IF NOT EXISTS between processes, which else fails for the second; any fixed number
@@ -78,6 +80,8 @@ class PostgresTables:
         self.schema = schema
         self.table = table
         self._partitioned = False
+        # Of key columns that take different texts for one; set by `layout`, before any session has a stage.
+        self._loose: dict[str, str] = {}
 
     def open(self) -> None:
         """Connect."""
@@ -101,6 +105,15 @@ class PostgresTables:
             raise StoreError(f"{self.table} was created and cannot be found; check the role's search_path.")
         check_fit(self.table, found, self.schema, key)
         self._partitioned = found.partitioned
+        self._loose = {
+            name: column.cast for name in key if (column := found.columns[name]).type in LOOSE_KEYS
+        }
+        if self._loose and self.lanes > 1:
+            name, cast = next(iter(self._loose.items()))
+            raise UsageError(
+                f"{self.table}: key column {name!r} is {cast}, which takes different texts for one, and "
+                "only one lane keeps their order: add --lanes 1."
+            )
         columns = tuple(
             Column(field.name, quote(field.name), f"c{index}", found.columns[field.name].cast)
             for index, field in enumerate(self.schema.fields)
@@ -144,7 +157,10 @@ class PostgresTables:
         self.database.abort()
 
     def _create_stage(self, transaction: PostgresTransaction) -> None:
-        columns = ", ".join(f"c{index} {base_type(field)}" for index, field in enumerate(self.schema.fields))
+        columns = ", ".join(
+            f"c{index} {self._loose.get(field.name) or base_type(field)}"
+            for index, field in enumerate(self.schema.fields)
+        )
         for table in ("feedmill_stage", "feedmill_parked"):
             transaction.execute(f"CREATE TEMPORARY TABLE {table} (r bigint, {columns}) ON COMMIT DELETE ROWS")
 
@@ -188,12 +204,13 @@ class PostgresMerge:
         # Nothing but mode upsert can meet a row that is there.
         is_new = "t.xmax = 0" if layout.mode == "upsert" and not self._partitioned else "true"
         return (
-            f"WITH s AS MATERIALIZED (SELECT r, {self.cast()} FROM {self.winners(where)}),"
-            f" d AS MATERIALIZED ({self.effective()}),"
-            f" u AS (INSERT INTO {layout.table} AS t ({names}) SELECT {stage} FROM d ORDER BY {order}"
-            f" {self.on_conflict()} RETURNING {is_new} AS is_new)"
-            f" SELECT (SELECT count(*) FROM {layout.stage}{where}), (SELECT count(*) FROM s),"
-            " (SELECT count(*) FROM d WHERE is_new), count(*), count(*) FILTER (WHERE is_new) FROM u"
+            f"WITH {PICKED} AS MATERIALIZED (SELECT r, {self.cast()} FROM {self.winners(where)}),"
+            f" {CHANGED} AS MATERIALIZED ({self.effective()}),"
+            f" {WRITTEN} AS (INSERT INTO {layout.table} AS t ({names}) SELECT {stage} FROM {CHANGED}"
+            f" ORDER BY {order} {self.on_conflict()} RETURNING {is_new} AS is_new)"
+            f" SELECT (SELECT count(*) FROM {layout.stage}{where}), (SELECT count(*) FROM {PICKED}),"
+            f" (SELECT count(*) FROM {CHANGED} WHERE is_new), count(*), count(*) FILTER (WHERE is_new)"
+            f" FROM {WRITTEN}"
         )
 
     def cast(self) -> str:
@@ -213,13 +230,13 @@ class PostgresMerge:
         """Write the query for the rows that are new or, in mode upsert, differ from what is stored."""
         layout = self.layout
         if not layout.key:
-            return "SELECT *, true AS is_new FROM s"
+            return f"SELECT *, true AS is_new FROM {PICKED}"
         condition = "t.found IS NULL"
         stored = "".join(f", x.{column.sql} AS {column.stage}" for column in layout.others)
         if layout.mode == "upsert" and layout.others:
             condition += f" OR {self.row('t')} IS DISTINCT FROM {self.row('s')}"
         return (
-            "SELECT s.*, t.found IS NULL AS is_new FROM s LEFT JOIN LATERAL"
+            f"SELECT s.*, t.found IS NULL AS is_new FROM {PICKED} AS s LEFT JOIN LATERAL"
             f" (SELECT true AS found{stored} FROM {layout.table} AS x WHERE {layout.same_key('x', 's')} "
             "LIMIT 1)"
             f" AS t ON true WHERE {condition}"

@@ -45,6 +45,8 @@ SQLSTATES = {
     "SQLITE_CONSTRAINT_DATATYPE": "22000",
     "SQLITE_CONSTRAINT_TRIGGER": "P0001",
     "SQLITE_TOOBIG": "54000",
+    # A value that is no integer, into INTEGER PRIMARY KEY.
+    "SQLITE_MISMATCH": "42804",
 }
 # The second: another process is busy recovering or checkpointing.
 RETRIED = ("SQLITE_BUSY", "SQLITE_LOCKED")

@@ -24,6 +24,8 @@ PARKED = "temp.feedmill_parked"
 # In table_xinfo's column "hidden": generated columns, virtual and stored; 1 is a hidden column of a virtual
 # table.
 ORDINARY = 0
+# Texts of these formats never read as a number, which is what a column with numbers would make of them.
+NEVER_NUMBERS = {"email", "uri", "uuid"}
 
 
 class SqliteTables:
@@ -55,6 +57,8 @@ class SqliteTables:
         self.database = SqliteDatabase(target.path, retry)
         self.schema = schema
         self.table = table
+        # Which texts are one key, by field; set by `layout`, before any session has a stage.
+        self._collations: dict[str, str] = {}
 
     def open(self) -> None:
         """Do nothing: each session opens the file."""
@@ -113,7 +117,8 @@ class SqliteTables:
 
     def _create_stage(self, transaction: SqliteTransaction) -> None:
         columns = ", ".join(
-            f"c{index} {sqlite_type(field)}" for index, field in enumerate(self.schema.fields)
+            f"c{index} {sqlite_type(field)} COLLATE {quote(self._collations.get(field.name, 'BINARY'))}"
+            for index, field in enumerate(self.schema.fields)
         )
         for name in (STAGE, PARKED):
             transaction.execute(
@@ -123,50 +128,70 @@ class SqliteTables:
     def _check_fit(self, transaction: SqliteTransaction, key: Sequence[str]) -> None:
         """Hold the table to the schema: all columns there and ours to fill, a unique index on the key."""
         found = {}
-        for name, required, default, place, hidden in transaction.execute(
-            'SELECT name, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)', (self.table.name,)
+        for name, required, default, place, hidden, declared in transaction.execute(
+            'SELECT name, "notnull", dflt_value, pk, hidden, type FROM pragma_table_xinfo(?)',
+            (self.table.name,),
         ):
             found[ascii_lower(text(name))] = (
                 bool(required) and default is None and not place,
                 hidden == ORDINARY,
+                text(declared),
             )
-        fields = {ascii_lower(name): name for name in self.schema.names}
-        for folded, name in fields.items():
-            if folded not in found:
-                raise StoreError(
-                    f"{self.table} has no column {name!r}: add it (ALTER TABLE {self.table.sql} ADD COLUMN "
-                    f"{quote(name)}), or "
-                    "take the field out of the schema."
-                )
-            if not found[folded][1]:
-                raise StoreError(
-                    f"{self.table}: SQLite generates {name!r} itself; take the field out of the schema."
-                )
-        if unfilled := [name for name, (needed, _) in found.items() if needed and name not in fields]:
+        self._check_fields(found)
+        fields = {ascii_lower(name) for name in self.schema.names}
+        if unfilled := [name for name, (needed, *_) in found.items() if needed and name not in fields]:
             raise StoreError(
                 f"{self.table}: column {unfilled[0]!r} must have a value and the schema has no such field; "
                 "give the column a "
                 "default."
             )
-        if key and {ascii_lower(name) for name in key} not in self._keys(transaction):
+        names = {ascii_lower(name): name for name in key}
+        index = next((each for each in self._keys(transaction) if each.keys() == names.keys()), None)
+        if key and index is None:
             raise StoreError(
                 f"{self.table} has no unique index on its key: CREATE UNIQUE INDEX "
                 f"{quote(self.table.name + '_key')} ON "
                 f"{self.table.sql} ({quoted(key)}), or load with --mode append."
             )
+        self._collations = {names[folded]: how for folded, how in index.items()} if key and index else {}
 
-    def _keys(self, transaction: SqliteTransaction) -> list[set[str]]:
-        """List the column sets that an ON CONFLICT can name."""
+    def _check_fields(self, found: dict[str, tuple[bool, bool, str]]) -> None:
+        """Hold each field to its column: that it is there, ours to fill, and keeps texts as they are."""
+        for field in self.schema.fields:
+            name = field.name
+            column = found.get(ascii_lower(name))
+            if column is None:
+                raise StoreError(
+                    f"{self.table} has no column {name!r}: add it (ALTER TABLE {self.table.sql} ADD COLUMN "
+                    f"{quote(name)}), or "
+                    "take the field out of the schema."
+                )
+            if not column[1]:
+                raise StoreError(
+                    f"{self.table}: SQLite generates {name!r} itself; take the field out of the schema."
+                )
+            if field.type == "string" and field.format not in NEVER_NUMBERS and makes_numbers(column[2]):
+                raise StoreError(
+                    f"{self.table}: column {name!r} is {column[2]}, and the field is a string: SQLite "
+                    "would make 007 the number 7; change the field's type, or the column's to TEXT."
+                )
+
+    def _keys(self, transaction: SqliteTransaction) -> list[dict[str, str]]:
+        """List the column sets that an ON CONFLICT can name, each column with its collation."""
         primary = transaction.execute(
             "SELECT name FROM pragma_table_info(?) WHERE pk > 0", (self.table.name,)
         )
-        keys = [{ascii_lower(text(name)) for (name,) in primary}]
+        keys = []
         for (index,) in transaction.execute(
             'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (self.table.name,)
         ):
-            members = transaction.execute("SELECT name FROM pragma_index_info(?)", (index,))
-            keys.append({ascii_lower(text(name)) for (name,) in members})
-        return keys
+            members = transaction.execute(
+                "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno", (index,)
+            )
+            # An index on an expression has no name for it.
+            keys.append({ascii_lower(text(name or "")): text(how) for name, how in members})
+        # Last: an INTEGER PRIMARY KEY has no index, and no collation; others have been listed with theirs.
+        return [*keys, {ascii_lower(text(name)): "BINARY" for (name,) in primary}]
 
     def _constraint_names(self) -> dict[str, tuple[str, ...]]:
         """Map what SQLite says after "constraint failed:" to columns: one, or the key's."""
@@ -240,5 +265,26 @@ class SqliteMerge:
         if layout.mode == "ignore" or not layout.others:
             return f"ON CONFLICT ({key}) DO NOTHING"
         assignments = ", ".join(f"{column.sql} = excluded.{column.sql}" for column in layout.others)
-        changed = " OR ".join(f"t.{column.sql} IS NOT excluded.{column.sql}" for column in layout.others)
-        return f"ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {changed}"
+        # One comparison of rows: a thousand with OR between them are deeper than SQLite parses. BINARY:
+        # a column that takes A for a would never become it.
+        stored = ", ".join(f"t.{column.sql} COLLATE BINARY" for column in layout.others)
+        offered = ", ".join(f"excluded.{column.sql}" for column in layout.others)
+        return f"ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({stored}) IS NOT ({offered})"
+
+
+def makes_numbers(declared: str) -> bool:
+    """Whether SQLite turns texts that read as numbers into such, in a column of that declared type.
+
+    Source
+    ------
+    "Datatypes in SQLite", 3.1, "Determination of column affinity".
+
+    Examples
+    --------
+    >>> [makes_numbers(declared) for declared in ("INTEGER", "STRING", "REAL", "varchar(20)", "")]
+    [True, True, True, False, False]
+    """
+    upper = declared.upper()
+    if "INT" in upper:
+        return True
+    return bool(upper) and not any(word in upper for word in ("CHAR", "CLOB", "TEXT", "BLOB"))
