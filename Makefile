@@ -105,6 +105,15 @@ cover: .venv-gil/made-from ## Measure which lines the tests reach, of Python and
 		--gcov-ignore-errors=source_not_found --gcov-ignore-errors=no_working_dir_found \
 		--html-details build/cover/kernel.html --txt
 
+##—— The profiles ——
+
+# perf and valgrind are the system's; what cannot be had is named, and the pictures that need it say so.
+.PHONY: profile
+profile: build build-gil ## Draw where the time of the sample job goes, and who waits for whom: build/profile/
+	-@command -v perf >/dev/null || tools/system-packages linux-perf
+	-@command -v valgrind >/dev/null || tools/system-packages valgrind
+	$(PYTHON) profiling/everything.py $(ARGS)
+
 ##—— The gates ——
 
 .PHONY: lint
