@@ -90,11 +90,12 @@ class WorkerPool(Executor):
         # Nobody can submit to a pool that is gone: its workers may finish and go.
         # In a thread of their own, as a garbage collection may come while this one holds the channel's lock.
         finalizer = weakref.finalize(self, _thread.start_new_thread, self._crew.jobs.close, ())
-        finalizer.atexit = False  # type: ignore[misc]  # a property, whatever the stub says
+        finalizer.atexit = False
         try:
             self._crew.resize(workers)
         except BaseException:
             self._crew.stop(cancel=True)
+            self._crew.join()
             raise
 
     def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

@@ -124,7 +124,15 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
         try:
             pieces: tuple[Piece, ...] = (Piece(0, feed.reader.parse(chunk, feed.plan)),)
         except Exception as error:
-            _log.exception("parsing bytes %d to %d of feed %s raised", chunk.offset, chunk.end, chunk.feed)
+            _log.error(
+                "parsing bytes %d to %d of feed %s raised: %s",
+                chunk.offset,
+                chunk.end,
+                chunk.feed,
+                _one_line(error),
+                # A traceback takes 50 ms to write, and every chunk of a feed may fail.
+                exc_info=_log.isEnabledFor(logging.DEBUG),
+            )
             has_failed = True
             pieces = tuple(_take_apart(feed, chunk, 0, chunk.size, error))
     finally:

@@ -10,7 +10,7 @@ from enum import Enum
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final
 
-from feedmill.errors import FeedmillError, RejectFileError, RunError, TooManyFailuresError
+from feedmill.errors import FeedmillError, RunError, TooManyFailuresError
 from feedmill.pipeline.accounts import Ran, Timings, make_report
 from feedmill.pipeline.config import LoggedProgress
 from feedmill.pipeline.flow import Flow
@@ -150,11 +150,11 @@ class _Run:
         except KeyboardInterrupt as error:
             interrupt = error
             self._flow.cancel()
-            self._watch()
+            self._watch_the_end()
         except BaseException as error:
             # The system gives no more threads, say.
             self._flow.fail(error, "starting")
-            self._watch()
+            self._watch_the_end()
         self._end_threads()
         self._finish()
         report = self._report(info)
@@ -197,9 +197,14 @@ class _Run:
 
         # Daemons, or a reader that waits for input would keep the process alive.
         thread = threading.Thread(target=work, name=f"feedmill-{name}", daemon=True)
-        thread.start()
-        self._threads[name] = thread
+        # Before it starts: a signal's exception may come right after, and a thread must not be forgotten.
         self._running.add(name)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._running.discard(name)
+            raise
+        self._threads[name] = thread
 
     def _watch(self) -> None:
         """Wait for the stages, and see to what is asked meanwhile; a signal can come at any moment."""
@@ -219,6 +224,11 @@ class _Run:
             else:
                 flow.cancel()
 
+    def _watch_the_end(self) -> None:
+        """Wait for the stages that were started, in place of those that were not."""
+        self._flow.ranges.close()
+        self._watch()
+
     def _end_threads(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -232,7 +242,8 @@ class _Run:
         flow, rejects = self._flow, self._config.rejects
         if rejects is not None:
             try:
-                if isinstance(flow.error, RejectFileError):
+                if self._settler.is_writing:
+                    # It broke off within a range, so the file is not what the report counts.
                     rejects.abort()
                 else:
                     rejects.finish()
@@ -288,9 +299,10 @@ class _Run:
             except RunError as wrong:
                 error = wrong
         if error is None and report.stopped == "max_failures":
+            why = "--rejects OUT" if self._config.rejects is None else "the reject file"
             error = TooManyFailuresError(
                 f"{report.failures} of {report.records} records failed, more than --max-failures "
-                f"{self._config.failure_limit} allows; the reject file says why"
+                f"{self._config.failure_limit} allows; {why} says why"
             )
         if error is None:
             return

@@ -32,6 +32,8 @@ class SettlerStage:
         Of the ranges settled so far; `nbytes` are of the feeds.
     outcomes : Outcomes
         What the lanes did with the good records.
+    is_writing : bool
+        Whether the rejects of a range are being written, and it is not counted yet.
     """
 
     def __init__(self, config: PipelineConfig, flow: Flow) -> None:
@@ -45,6 +47,7 @@ class SettlerStage:
         self.failures = 0
         self.nbytes = 0
         self.outcomes = Outcomes()
+        self.is_writing = False
 
     @property
     def rejects_by_code(self) -> dict[str, int]:
@@ -70,6 +73,7 @@ class SettlerStage:
         )
         lane_failures = len({reject.record for reject in refused})
         total = self._add_outcomes(settled, outcomes, lane_failures)
+        self.is_writing = True
         self._write_rejects(settled, refused)
         self._count_rejects(settled, refused)
         self.outcomes = total
@@ -79,6 +83,7 @@ class SettlerStage:
         self.records += settled.records
         self.failures += settled.failures + lane_failures
         self.nbytes += settled.hi - settled.lo
+        self.is_writing = False
         limit = self._config.failure_limit
         if limit is not None and limit.is_passed(self.failures, self.records):
             self._flow.stop("max_failures")
