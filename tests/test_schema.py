@@ -75,6 +75,12 @@ def test_toml_is_read_as_json_is(tmp_path: Path) -> None:
         ("s.json", b'{"fields": [{"name": "a\xff"}]}', "UTF-8"),
         ("s.json", b'{"fields": [{"name": "a", "constraints": {"minimum": NaN}}]}', "NaN"),
         ("s.json", b'{"fields": [{"name": "a", "type": "money"}]}', "field 'a': unknown type 'money'"),
+        (
+            "twice.json",
+            b'{"fields": [{"name": "a", "constraints": {"required": true}, "constraints": {}}]}',
+            "'constraints' stands twice",
+        ),
+        ("deep.json", b"[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_schema_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -198,6 +204,8 @@ def test_a_wrong_schema_is_refused(document: dict[str, object], words: str) -> N
         ({"constraints": {"minLength": -1}}, "0 or more"),
         ({"constraints": {"minLength": 1.5}}, "whole number"),
         ({"constraints": {"pattern": "("}}, "no regular expression"),
+        ({"constraints": {"pattern": "(" * 5_000 + ")" * 5_000}}, "write it shorter"),
+        ({"constraints": {"pattern": "a{99999999999}"}}, "write it shorter"),
         ({"constraints": {"enum": []}}, "enum is empty"),
         ({"constraints": {"enum": "ab"}}, "enum must be a list"),
         ({"constraints": {"enum": [None]}}, "number or a text"),

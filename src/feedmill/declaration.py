@@ -190,6 +190,8 @@ def _limit_complaints(limits: "Constraints") -> Iterator[str]:
             re.compile(limits.pattern)
         except re.PatternError as error:
             yield f"constraint pattern is no regular expression: {error}"
+        except (OverflowError, RecursionError):
+            yield "constraint pattern is larger than Python's regular expressions can be; write it shorter"
 
 
 def _listed(limits: "Constraints") -> Iterator[tuple[str, str]]:

@@ -64,13 +64,20 @@ def read(path: Path) -> dict[str, object]:
         if is_toml:
             document: object = tomllib.loads(text, parse_float=Decimal)
         else:
-            document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+            document = json.loads(
+                text,
+                parse_float=Decimal,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_without_repeats,
+            )
     except OSError as error:
         raise SchemaError(f"cannot read it: {error.strerror}; check the path") from None
     except UnicodeDecodeError:
         raise SchemaError("it is not UTF-8; save it as UTF-8") from None
     except ValueError as error:
         raise SchemaError(f"not valid {'TOML' if is_toml else 'JSON'}: {error}") from None
+    except RecursionError:
+        raise SchemaError("it is nested too deeply for a schema") from None
     if not isinstance(document, dict):
         raise SchemaError('a schema is an object with the property "fields"')
     return document
@@ -78,6 +85,16 @@ def read(path: Path) -> dict[str, object]:
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON number; write it as a string")
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object; JSON would let the last of equal names win, and constraints vanish unseen."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object; leave one out")
+    return made
 
 
 def schema_parts(document: Mapping[str, object]) -> dict[str, Any]:
