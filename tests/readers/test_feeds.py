@@ -67,6 +67,14 @@ def test_what_is_no_text_is_named(tmp_path: Path, head: bytes, what: str) -> Non
         open_feed(str(path), Dialect(header=False))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_another_unicode_is_named(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes("sku\nA1\n".encode(encoding))
+    with pytest.raises(FeedError, match=f"--encoding {encoding}$"):
+        open_feed(str(path), Dialect(header=False))
+
+
 def test_the_format_chooses_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "feed"
     path.write_bytes(b'{"a": 1}\n')

@@ -88,11 +88,11 @@ def test_a_bad_line_is_one_reject(path: Path, line: bytes, code: str) -> None:
 
 
 def test_a_value_no_cell_can_hold_rejects_its_field(path: Path) -> None:
-    found = read(path, b'{"a": {"x": [1, "\xc3\xa9"]}, "b": "y"}\n{"a": "x", "b": [1]}\n')
+    found = read(path, b'{"a": {"x": [1, "\xc3\xa9"]}, "b": "y"}\n{"a": "x", "b": [1.50, "1", null]}\n')
     assert found.rows == []
     assert found.rejects == [
-        ((1, 1, 0), "type", 0, '{"x": ["1", "é"]}'.encode()),
-        ((2, 2, 34), "type", 1, b'["1"]'),
+        ((1, 1, 0), "type", 0, '{"x": [1, "é"]}'.encode()),
+        ((2, 2, 34), "type", 1, b'[1.50, "1", null]'),
     ]
 
 

@@ -38,6 +38,7 @@ _NOT_TEXT: Final = {
     b"\xd0\xcf\x11\xe0": "an old spreadsheet or document; export it as CSV",
 }
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_UTF32_BOMS: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")  # the first begins like UTF-16's
 
 
 def find_feeds(patterns: Iterable[str]) -> list[str]:
@@ -133,6 +134,8 @@ def _text_of(file: FileSource, dialect: Dialect) -> ByteSource:
     headed = _unpacked(file)
     if dialect.encoding != "utf-8":
         return TranscodedSource(headed, dialect.encoding, file.name)
+    if headed.head.startswith(_UTF32_BOMS):
+        raise FeedError(f"feed {file.name} starts like UTF-32, not UTF-8; say so: --encoding utf-32")
     if headed.head.startswith(_UTF16_BOMS):
         raise FeedError(f"feed {file.name} starts like UTF-16, not UTF-8; say so: --encoding utf-16")
     return headed
