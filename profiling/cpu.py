@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument(
         "--rate", type=positive, default=199, metavar="HZ", help="samples a second; default: %(default)s"
     )
-    made.add_argument("--start-up", action="store_true", help="show imports, too")
+    made.add_argument("--start-up", action="store_true", help="show imports and the interpreter's end, too")
     given, job = read_arguments(made, argv)
     try:
         choice = choose_sampler(own(), other(), has_perf=perf_works(), asked=given.tool)

@@ -98,6 +98,7 @@ def page(pictures: Sequence[Picture], failures: dict[str, str]) -> str:
             f'<a href="{each.name}{ending}">{each.name}{ending}</a>' for ending in (each.ending, *each.beside)
         ]
         parts.append(f"<p>{escape(each.script)}: {', '.join(links)}</p>")
+        # scalene's page is a program of its own, too large for a place on this one.
         if each.ending == ".svg":
             parts.append(f'<a href="{first}"><img src="{first}" alt="{escape(each.question)}"></a>')
         parts.append("</section>")

@@ -28,8 +28,8 @@ from job import (
     FINISHED,
     Job,
     ProfilingError,
-    clear_store,
     finish,
+    fresh_store,
     parser,
     positive,
     read_arguments,
@@ -140,7 +140,6 @@ def cut(path: Path, records: int) -> Path:
 def run_under(arguments: Sequence[str], feed: Path, job: Job) -> Counter[callgrind.Function]:
     """Run Python under callgrind."""
     out = job.file(".callgrind.out")
-    clear_store(job)
     command = [
         *("valgrind", "--tool=callgrind", "-q", f"--callgrind-out-file={out}", sys.executable),
         *(each.replace(MARK, str(feed)) for each in arguments),
@@ -148,7 +147,8 @@ def run_under(arguments: Sequence[str], feed: Path, job: Job) -> Counter[callgri
     print("$", " ".join(map(shown, command)), flush=True)
     # Strings hash alike in each run, or dictionaries would differ by more than some functions cost.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    with fresh_store(job):
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     if done.returncode not in FINISHED or not out.exists():
         raise ProfilingError(f"the job failed under valgrind: {done.stderr.strip()[-800:]}")
     try:

@@ -12,12 +12,13 @@ import csv
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FEED: Final = ROOT / "examples" / "dealer_feed.csv"
@@ -162,8 +163,17 @@ def write_feed(path: Path, copies: int) -> int:
     return copies * len(records)
 
 
-def clear_store(job: Job) -> None:
-    """Remove the sample job's database of the last time: its records would all be unchanged."""
+@contextmanager
+def fresh_store(job: Job) -> Iterator[None]:
+    """Remove the sample job's database, before the block and after it: old records would be unchanged."""
+    try:
+        _remove_store(job)
+        yield
+    finally:
+        _remove_store(job)
+
+
+def _remove_store(job: Job) -> None:
     for database in job.out.glob(f"{job.name}.db*"):
         database.unlink()
 
@@ -176,9 +186,9 @@ def run(argv: Sequence[str], job: Job, environment: Mapping[str, str] | None = N
     ProfilingError
         It did not come to its end.
     """
-    clear_store(job)
     print("$", " ".join(map(shown, argv)), flush=True)
-    done = subprocess.run(argv, check=False, env={**os.environ, **(environment or {})})
+    with fresh_store(job):
+        done = subprocess.run(argv, check=False, env={**os.environ, **(environment or {})})
     if done.returncode not in FINISHED:
         raise ProfilingError(f"{Path(argv[0]).name} ended with exit code {done.returncode}")
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from job import FINISHED, Job, ProfilingError, clear_store, finish, parser, read_arguments, stop
+from job import FINISHED, Job, ProfilingError, finish, fresh_store, parser, read_arguments, stop
 from svg import FAINT, RULE, Drawing, shorten
 
 if TYPE_CHECKING:
@@ -176,9 +176,8 @@ def run_watched(job: Job) -> tuple[list[ChannelWaits], list[LockSite], float]:
         from feedmill.cli import main as feedmill
         from recorder import recording
 
-        clear_store(job)
         begin = perf_counter()
-        with recording() as seen:
+        with fresh_store(job), recording() as seen:
             code = feedmill(job.command)
         elapsed_s = perf_counter() - begin
     finally:

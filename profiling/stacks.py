@@ -58,11 +58,12 @@ class Profile:
         return sum(map(len, self.threads.values()))
 
     def without_start_up(self) -> Profile:
-        """Leave imports out: they are most of a short run, and nobody's concern in a long one."""
+        """Leave out imports, and the interpreter's own begin and end: most of a short run, of no interest."""
         kept = Profile()
         for thread, samples in self.threads.items():
             for stack, weight in samples:
-                if not any("importlib" in frame.file for frame in stack):
+                is_ours = thread != "main" or any(frame.kind in {"feedmill", "python"} for frame in stack)
+                if is_ours and not any("importlib" in frame.file for frame in stack):
                     kept.threads[thread].append((stack, weight))
         return kept
 
@@ -110,9 +111,17 @@ def read_py_spy(text: str) -> Profile:
             stack = tuple(
                 frames[each] for each in indices if not _is_thread(given["shared"]["frames"][each]["name"])
             )
-            if stack:
+            if stack and not is_waiting(stack):
                 profile.threads[name].append((tidy(stack), weight))
     return profile
+
+
+_WAITS: Final = ("Condition.wait", "Thread.join", "_queue_SimpleQueue_get")
+
+
+def is_waiting(stack: Stack) -> bool:
+    """Tell whether a thread waits for another: on a busy machine py-spy takes many that do for active."""
+    return any(frame.name.startswith(_WAITS) and frame.kind != "feedmill" for frame in stack)
 
 
 def _is_thread(name: str) -> bool:
@@ -184,7 +193,7 @@ def frame_of(name: str, place: str, line: int = 0) -> Frame:
     """
     kind = kind_of(name, place)
     if _UNNAMED.match(name):
-        return Frame(f"[{PurePath(place).name.partition('.so')[0] or 'unknown'}]", kind)
+        return Frame(f"[{PurePath(place).name.partition('.so')[0].strip('[]') or 'unknown'}]", kind)
     name = _CLONE.sub("", name)
     if kind == "kernel":
         return _kernel_frame(name, place, line)

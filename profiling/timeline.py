@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from job import FINISHED, Job, ProfilingError, clear_store, finish, parser, read_arguments, stop
+from job import FINISHED, Job, ProfilingError, finish, fresh_store, parser, read_arguments, stop
 from recorder import Recording, recording
 from svg import FAINT, INK, RULE, Drawing, shorten
 
@@ -72,8 +72,7 @@ def run_recorded(job: Job) -> tuple[Report, Recording]:
     """Run the job here, and record its waits."""
     from feedmill.cli import main as feedmill
 
-    clear_store(job)
-    with recording() as seen:
+    with fresh_store(job), recording() as seen:
         code = feedmill(job.command)
     if code not in FINISHED:
         raise ProfilingError(f"feedmill ended with exit code {code}")

@@ -47,7 +47,7 @@ def test_perf_is_read_by_thread_with_python_functions_by_their_names() -> None:
     assert profile.seconds == pytest.approx(2 * 0.005025125)
 
 
-def test_py_spy_is_read_without_its_pseudo_frames() -> None:
+def test_py_spy_is_read_without_its_pseudo_frames_and_waits() -> None:
     text = json.dumps(
         {
             "shared": {
@@ -55,10 +55,15 @@ def test_py_spy_is_read_without_its_pseudo_frames() -> None:
                     {"name": "thread (7): feedmill-worker-1", "file": "", "line": 0},
                     {"name": "parse_chunk", "file": "/src/feedmill/pipeline/jobs.py", "line": 77},
                     {"name": "rows_rows_loop", "file": "src/_core/rows.pxd", "line": 9},
+                    {"name": "Condition.wait", "file": "/opt/lib/python3.13/threading.py", "line": 359},
                 ]
             },
             "profiles": [
-                {"name": 'Thread 7 "feedmill-worker-1"', "samples": [[0, 1, 2], [0]], "weights": [0.25, 0.5]}
+                {
+                    "name": 'Thread 7 "feedmill-worker-1"',
+                    "samples": [[0, 1, 2], [0], [0, 1, 3]],
+                    "weights": [0.25, 0.5, 1],
+                }
             ],
         }
     )
@@ -125,13 +130,15 @@ def test_equal_stacks_are_added_up() -> None:
     assert folded(profile) == "lane-0;run (a.py) 3\n"
 
 
-def test_imports_can_be_left_out() -> None:
+def test_start_and_end_of_the_interpreter_can_be_left_out() -> None:
     profile = Profile()
     work = (Frame("run", "feedmill", "a.py"),)
     profile.threads["main"] += [
         (work, 0.5),
         ((Frame("_find", "python", "<importlib._bootstrap>"), *work), 0.5),
     ]
+    collect = (Frame("Py_FinalizeEx", "interpreter"),)
+    profile.threads["main"] += [(collect, 0.5)]
     assert profile.without_start_up().threads == {"main": [(work, 0.5)]}
 
 
