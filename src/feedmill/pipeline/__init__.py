@@ -18,6 +18,8 @@ collector  takes batches in input order, says what stands before each, forms ran
 lane       applies its part of each range in one transaction                             feedmill-lane-0 … m-1
 settler    takes ranges in order, when all lanes have applied them; writes their         feedmill-settler-1
            rejects, counts their records
+run        begins and finishes or aborts the store, starts all others and waits for      feedmill-run-1
+           them; the caller's thread waits for it, and for signals
 =========  ============================================================================  =====================
 
 *Order.* The reader puts the future of each job into ``parsed`` as it submits it, so the collector meets

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from enum import Enum
 from time import perf_counter, process_time
@@ -78,6 +80,7 @@ class Pipeline:
         self._config = config
         # SimpleQueue, as a signal handler may put: that takes no lock which the same thread may hold.
         self._messages: _Messages = queue.SimpleQueue()
+        self._is_cancelled = False
 
     def stop(self) -> None:
         """End the run in order.
@@ -89,6 +92,7 @@ class Pipeline:
 
     def cancel(self) -> None:
         """End the run now: what is not committed is rolled back."""
+        self._is_cancelled = True
         self._messages.put(_Asked.CANCEL)
 
     def run(self) -> Report:
@@ -108,18 +112,46 @@ class Pipeline:
         TooManyFailuresError
             The failure limit was passed; as above.
         KeyboardInterrupt
-            It came in this thread, and the run was cancelled.
+            It came in this thread. The run was cancelled, and has ended; if it came again, or after a
+            `cancel`, the run is left to end by itself.
 
         Notes
         -----
+        The run itself, calls of the sink included, takes place in a thread of its own; this one only waits.
+        So a signal's exception, which may come between any two steps of a thread, finds nothing half done.
+
         A reader that waits for input for ever cannot be woken. When the run ends without it, its thread is
         left behind, a daemon; it ends when the wait does.
         """
-        return _Run(self._config, self._messages).execute()
+        run = _Run(self._config, self._messages)
+        outcome: Future[Report] = Future()
+        context = copy_context()
+
+        def work() -> None:
+            try:
+                outcome.set_result(context.run(run.execute))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        thread = threading.Thread(target=work, name="feedmill-run-1", daemon=True)
+        try:
+            thread.start()
+            thread.join()
+        except RuntimeError as error:
+            # The system gives no more threads.
+            if self._config.rejects is not None:
+                self._config.rejects.abort()
+            raise RunError(f"the run cannot start: {error}") from error
+        except BaseException:
+            if not self._is_cancelled:
+                self.cancel()
+                thread.join()
+            raise
+        return outcome.result()
 
 
 class _Run:
-    """One `Pipeline.run`, in the thread that called it."""
+    """One `Pipeline.run`, in its thread."""
 
     def __init__(self, config: PipelineConfig, messages: _Messages) -> None:
         self._config = config
@@ -142,24 +174,17 @@ class _Run:
 
     def execute(self) -> Report:
         """Begin, let the stages work, finish or abort, report."""
-        interrupt: KeyboardInterrupt | None = None
         info = self._begin()
         try:
             self._start()
-            self._watch()
-        except KeyboardInterrupt as error:
-            interrupt = error
-            self._flow.cancel()
-            self._watch_the_end()
-        except BaseException as error:
-            # The system gives no more threads, say.
+        except Exception as error:
+            # The system gives no more threads, say. Those that were started wait for those that were not.
             self._flow.fail(error, "starting")
-            self._watch_the_end()
+            self._flow.ranges.close()
+        self._watch()
         self._end_threads()
         self._finish()
         report = self._report(info)
-        if interrupt is not None:
-            raise interrupt
         self._raise_if_failed(report)
         return report
 
@@ -197,37 +222,29 @@ class _Run:
 
         # Daemons, or a reader that waits for input would keep the process alive.
         thread = threading.Thread(target=work, name=f"feedmill-{name}", daemon=True)
-        # Before it starts: a signal's exception may come right after, and a thread must not be forgotten.
-        self._running.add(name)
-        try:
-            thread.start()
-        except RuntimeError:
-            self._running.discard(name)
-            raise
+        thread.start()
         self._threads[name] = thread
+        self._running.add(name)
 
     def _watch(self) -> None:
-        """Wait for the stages, and see to what is asked meanwhile; a signal can come at any moment."""
-        flow = self._flow
+        """Wait for the stages, and see to what is asked meanwhile."""
         # The reader may never end, and without the others it has nobody to read for.
         while self._running - {"reader-1"}:
-            message = self._messages.get()
-            if isinstance(message, _Ended):
-                self._running.discard(message.thread)
-            elif message is _Asked.ABORT:
-                self._abort_sink()
-            elif message is _Asked.STOP:
-                flow.stop("interrupted")
-                if self._config.may_cut_anywhere:
-                    # The collector goes on to the end of what is in there.
-                    flow.parsed.close()
-            else:
-                flow.cancel()
+            self._see_to(self._messages.get())
 
-    def _watch_the_end(self) -> None:
-        """Wait for the stages that were started, in place of those that were not."""
-        self._flow.ranges.close()
-        self._watch()
+    def _see_to(self, message: _Asked | _Ended) -> None:
+        flow = self._flow
+        if isinstance(message, _Ended):
+            self._running.discard(message.thread)
+        elif message is _Asked.ABORT:
+            self._abort_sink()
+        elif message is _Asked.STOP:
+            flow.stop("interrupted")
+            if self._config.may_cut_anywhere:
+                # The collector goes on to the end of what is in there.
+                flow.parsed.close()
+        else:
+            flow.cancel()
 
     def _end_threads(self) -> None:
         if self._pool is not None:
@@ -236,6 +253,9 @@ class _Run:
             thread.join(READER_GRACE_S if name == "reader-1" else None)
             if thread.is_alive():
                 _log.warning("the reader still waits for input; its thread is left behind")
+        # Somebody may have cancelled while the last threads ended: until it is final, that can be done.
+        while not self._messages.empty():
+            self._see_to(self._messages.get())
 
     def _finish(self) -> None:
         """Make all final if all went well; otherwise leave what is committed."""
