@@ -306,7 +306,8 @@ class _Run:
         timings = Timings(
             elapsed_s=perf_counter() - self._started_s,
             cpu_s=process_time() - self._started_cpu_s,
-            wall_s=self._wall_s,
+            # Copied, as a reader that was left behind may end just now.
+            wall_s=dict(self._wall_s),
         )
         ran = Ran(self._pool, self._collector, self._lanes, self._settler)
         return make_report(self._config, info, self._flow, ran, timings, self._stopped())
