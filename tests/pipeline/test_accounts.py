@@ -59,8 +59,9 @@ def test_a_reader_that_ends_late_changes_no_accounts(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(run, "READER_GRACE_S", 0.01)
     monkeypatch.setattr(run, "make_report", note)
     reader = FakeReader(make_lines(100))
-    reader.before_chunk = lambda seq: seq < 8 or more.wait()
-    sink = MemorySink(faults=Faults(apply=(1, StoreError("gone"))))
+    waits = threading.Event()
+    reader.before_chunk = lambda seq: seq < 8 or (waits.set(), more.wait())
+    sink = MemorySink(faults=Faults(apply=(1, StoreError("gone"))), before_apply=lambda _: waits.wait())
     with pytest.raises(StoreError) as caught:
         run_pipeline(make_config(reader, sink=sink))
     report = report_of(caught.value)

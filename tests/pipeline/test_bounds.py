@@ -158,10 +158,12 @@ from tests.pipeline.rigs import FakeReader, Faults, MemorySink, make_config, mak
 ranges.MAX_RECORDS = 100
 run.READER_GRACE_S = 0.01
 faults = Faults(apply=(1, StoreError("gone")))
+waits = threading.Event()
 reader = FakeReader(make_lines(900), 100)
-reader.before_chunk = lambda seq: seq < 5 or threading.Event().wait()
+reader.before_chunk = lambda seq: seq < 5 or (waits.set(), threading.Event().wait())
+sink = MemorySink(faults=faults, before_apply=lambda _: waits.wait())
 try:
-    run_pipeline(make_config(reader, sink=MemorySink(faults=faults)))
+    run_pipeline(make_config(reader, sink=sink))
 except StoreError as error:
     print(error, *sorted({t.name for t in threading.enumerate() if t.name.startswith("feedmill-")}))
 """
