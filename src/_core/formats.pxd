@@ -29,6 +29,10 @@ cdef extern from "_core/letters.h" nogil:
     bint letter_is(unsigned char byte, unsigned int kinds)
 
 
+cdef extern from "_core/shape.h" nogil:
+    bint shape_is_url(const unsigned char* p, size_t n)
+
+
 cdef enum:
     UUID_TEXT = 36                    # bytes of 8-4-4-4-12 hexadecimal digits and the hyphens between
     GTIN_LONGEST = 14
@@ -72,6 +76,8 @@ cdef inline int uri_check(span_t s) noexcept nogil:
     """Check a URI with its scheme (RFC 3986, appendix A)."""
     cdef const unsigned char* p = s.p
     cdef const unsigned char* end = s.p + s.n
+    if shape_is_url(p, <size_t> s.n):
+        return 0
     if p == end or not letter_is(p[0], LETTER_ALPHA):
         return CODE_FORMAT
     while p < end and letter_is(p[0], LETTER_SCHEME):

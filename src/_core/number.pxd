@@ -6,7 +6,7 @@
 # Nothing here depends on the locale or rounds in silence: what a type cannot hold is CODE_TYPE.
 
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 
 from _core.codes cimport CODE_TYPE
 from _core.number_scan cimport (
@@ -24,6 +24,10 @@ cdef extern from "_core/float_read.h" nogil:
         FLOAT_EXACT_DIGITS
     int float_from_decimal(uint64_t mantissa, int64_t exponent, bint has_more, double* out)
     int float_from_digits(const unsigned char* digits, int n, bint has_more, int64_t exponent, double* out)
+
+
+cdef extern from "_core/word.h" nogil:
+    bint word_decimal(const unsigned char* p, size_t n, uint32_t* number, int* whole)
 
 
 cdef enum:
@@ -65,6 +69,12 @@ cdef inline int decimal_parse(span_t s, int precision, int scale, int64_t* scale
     cdef bint is_negative = n > 0 and p[0] == c'-'
     cdef Py_ssize_t whole
     cdef uint64_t head, tail
+    cdef uint32_t digits
+    cdef int before
+    if 3 <= n <= 8 and word_decimal(p, <size_t> n, &digits, &before):
+        if n - 1 - before <= scale and before <= precision - scale:
+            scaled[0] = <int64_t> (digits * POWER_OF_TEN[scale - (n - 1 - before)])
+            return 0
     if is_negative or (n > 0 and p[0] == c'+'):
         p += 1
         n -= 1
@@ -165,7 +175,11 @@ cdef inline int float_parse(span_t s, double* out) noexcept nogil:
     cdef int64_t exponent
     cdef unsigned char digits[800]    # FLOAT_EXACT_DIGITS, and to spare
     cdef Py_ssize_t count, kept, i
-    cdef int status
+    cdef int status, whole
+    cdef uint32_t short_number
+    # Up to seven digits with a point: exact in a double, so one division rounds them once.
+    if 3 <= s.n <= 8 and word_decimal(s.p, <size_t> s.n, &short_number, &whole):
+        return 0 if float_from_decimal(short_number, whole + 1 - s.n, False, out) == FLOAT_READ else CODE_TYPE
     if number_scan(s, &number) != 0:
         return float_parse_name(s, out)
     if number.first < 0:

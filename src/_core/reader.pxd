@@ -17,10 +17,15 @@ from _core.span cimport span_t
 
 cdef extern from *:
     """
-    /* Most cells are short, and a copy of fixed size is one or two instructions. */
-    static inline void reader_copy32(unsigned char *out, const unsigned char *p) { memcpy(out, p, 32); }
+    /* Copies of a fixed size are one or two instructions; a call with a length that the compiler does not know costs
+     * more than the rest of a cell. Reads and writes up to 32 bytes past the text. */
+    static inline void reader_copy(unsigned char *out, const unsigned char *p, Py_ssize_t n)
+    {
+        memcpy(out, p, 32);
+        for (Py_ssize_t i = 32; i < n; i += 32) memcpy(out + i, p + i, 32);
+    }
     """
-    void reader_copy32(unsigned char* out, const unsigned char* p) noexcept nogil
+    void reader_copy(unsigned char* out, const unsigned char* p, Py_ssize_t n) noexcept nogil
 
 cdef enum:
     READER_OK
@@ -29,6 +34,7 @@ cdef enum:
 
 cdef enum:
     SHORT_TEXT = 32        # bytes copied at once
+    LONG_TEXT = 1024       # bytes from which on the C library's copy is faster
 
 ctypedef struct buffer_t:
     unsigned char* p
@@ -54,6 +60,7 @@ ctypedef struct reader_t:
     void* context          # of the plan's call-outs
     const unsigned char* p
     Py_ssize_t n
+    const unsigned char* edge  # SHORT_TEXT bytes before the end: texts that end from here on are copied with care
     bint is_utf8           # the whole chunk is
     bint has_nul           # somewhere in the chunk
     int status             # READER_*
@@ -131,10 +138,10 @@ cdef inline bint reader_put_text(reader_t* r, column_t* column, span_t text) noe
     if at + text.n > column.capacity and not column_reserve_text(column, at + text.n):
         return reader_fail(r, READER_NO_MEMORY)
     out = column.data + at
-    # Past the end of the chunk nothing may be read; past the text, what lands in the column is overwritten
-    # later.
-    if text.n <= SHORT_TEXT and r.p <= text.p <= r.p + r.n - SHORT_TEXT:
-        reader_copy32(out, text.p)
+    # Past the end of the chunk nothing may be read; scratch memory has its padding, but an empty text may stand
+    # nowhere. Past the text, what lands in the column is overwritten later.
+    if 0 < text.n < LONG_TEXT and <size_t> (text.p + text.n - r.edge) > SHORT_TEXT:
+        reader_copy(out, text.p, text.n)
     elif text.n:
         memcpy(out, text.p, <size_t> text.n)
     column.offsets[r.row + 1] = <int32_t> (at + text.n)

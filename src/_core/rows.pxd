@@ -21,7 +21,7 @@ from _core.columns cimport (
 from _core.keys cimport key_hash
 from _core.plan cimport field_t, plan_t
 from _core.reader cimport (
-    READER_NO_MEMORY, READER_OK, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
+    READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
 )
 from _core.scan cimport (
     SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t,
@@ -48,6 +48,7 @@ cdef inline int rows_read(reader_t* r) noexcept nogil:
     cdef scan_t* index = &r.scratch.scan
     r.is_utf8 = utf8_valid(r.p, r.n)
     r.has_nul = r.n > 0 and memchr(r.p, 0, <size_t> r.n) != NULL
+    r.edge = r.p + r.n - SHORT_TEXT
     r.status = READER_OK
     if not scan_chunk(&r.plan.dialect, r.p, <size_t> r.n, index):
         return READER_NO_MEMORY

@@ -13,6 +13,10 @@ cdef extern from "_core/utf8.h" nogil:
     size_t utf8_count(const unsigned char* p, size_t n)
 
 
+cdef extern from "_core/shape.h" nogil:
+    bint shape_is_collapsed(const unsigned char* p, size_t n)
+
+
 cdef extern from "_core/word.h" nogil:
     uint64_t word_load(const unsigned char* p)
     void word_store(unsigned char* p, uint64_t word)
@@ -36,6 +40,8 @@ cdef inline span_t text_trim(span_t s) noexcept nogil:
     cdef const unsigned char* p = s.p
     cdef const unsigned char* end = s.p + s.n
     cdef Py_ssize_t width
+    if s.n and c' ' < p[0] < 0x80 and c' ' < (end - 1)[0] < 0x80:
+        return s
     while p < end:
         width = space_at(p, end)
         if width == 0:
@@ -47,6 +53,11 @@ cdef inline span_t text_trim(span_t s) noexcept nogil:
             break
         end -= width
     return span_of(p, end - p)
+
+
+cdef inline bint text_is_collapsed(span_t s) noexcept nogil:
+    """Tell at a glance whether text_collapse would change nothing; False if it takes a closer look."""
+    return shape_is_collapsed(s.p, <size_t>s.n)
 
 
 cdef inline Py_ssize_t text_collapse(span_t s, unsigned char* out) noexcept nogil:

@@ -26,7 +26,7 @@ from _core.reader cimport (
 )
 from _core.span cimport span_of, span_t
 from _core.temporal cimport date_parse, datetime_parse, time_parse
-from _core.text cimport text_collapse, text_lower_ascii, text_trim, text_upper_ascii, utf8_valid
+from _core.text cimport text_collapse, text_is_collapsed, text_lower_ascii, text_trim, text_upper_ascii, utf8_valid
 from _core.wordset cimport wordset_find
 
 from libc.string cimport memchr, memcmp
@@ -202,6 +202,8 @@ cdef inline bint value_transform(reader_t* r, const field_t* op, span_t* text) n
         kind = op.transforms[i]
         if kind == TRANSFORM_TRIM:
             text[0] = text_trim(text[0])
+            continue
+        if kind == TRANSFORM_COLLAPSE and text_is_collapsed(text[0]):
             continue
         # Never into the buffer that the text may stand in.
         out = &r.scratch.changed[side]

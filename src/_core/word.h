@@ -84,6 +84,22 @@ static inline uint32_t word_number(uint64_t word)
     return (uint32_t)(quads * 10000 + (quads >> 32));
 }
 
+/* The digits of n <= 8 bytes, one point taken out of their midst; 0 if they are not of that shape. */
+static inline int word_decimal(const unsigned char *p, size_t n, uint32_t *number, int *whole)
+{
+    uint64_t word = word_load_part(p, n), other = word ^ WORD_EACH('.'), below;
+    uint64_t points = (other - WORD_EACH(1)) & ~other & WORD_HIGH_BITS; /* the lowest bit is sure, and it is asked for */
+    unsigned at = points ? (unsigned)__builtin_ctzll(points) - 7 : 0;
+    if (at == 0 || at >= 8 * (n - 1)) return 0;
+    below = (UINT64_C(1) << at) - 1;
+    word = (word & below) | (word >> 8 & ~below);
+    word = word << (8 * (9 - n)) | WORD_EACH('0') >> (8 * (n - 1));
+    if (!word_is_digits(word)) return 0;
+    *number = word_number(word);
+    *whole = (int)(at / 8);
+    return 1;
+}
+
 /* The sum of eight digits, each times the weight of its place: first, third, … `even`, second, fourth, …
  * `odd`. Sixteen bits a pair hold it for any weights that check digits have; the last multiplication adds
  * the four pairs up. */
