@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 from pathlib import Path
 
@@ -137,3 +139,10 @@ def test_an_error_brings_the_report_of_its_run() -> None:
     strange = FeedmillError()
     strange.report = "no report"
     assert report_of(strange) is None
+
+
+def test_the_peak_is_not_that_of_the_process_that_started_this_one() -> None:
+    held = bytearray(256 << 20)
+    held[:: 1 << 12] = b"x" * len(held[:: 1 << 12])
+    child = [sys.executable, "-c", "from feedmill.report import peak_rss_bytes; print(peak_rss_bytes())"]
+    assert int(subprocess.check_output(child)) < len(held)

@@ -6,6 +6,7 @@ import json
 import resource
 import sys
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedmill.counters import WorkerCounts
@@ -13,7 +14,6 @@ from feedmill.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["Outcomes", "Report", "Stage", "peak_rss_bytes"]
 
@@ -183,7 +183,12 @@ class Report:
 
 
 def peak_rss_bytes() -> int:
-    """Ask the kernel for the most memory this process ever had resident."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
+    """Ask the operating system for the most memory this process ever had resident."""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+        return int(status.partition(b"VmHWM:")[2].split(maxsplit=1)[0]) * 1024
+    except (OSError, IndexError):  # not Linux
+        # On Linux this figure would be at least what the process that started this one held when it did.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # The BSDs count in KiB, macOS in bytes.
     return peak if sys.platform == "darwin" else peak * 1024
