@@ -15,7 +15,8 @@
 #     the frame        span.pxd      pointer and length           codes.pxd     what can be found
 #                      scan.h .pxd   the tokenizer                 scan_block.h  its vector half
 #                      plan.pxd      the compiled schema           reader.pxd    the state of one call
-#                      rows.pxd      the loop                      values.pxd    one cell
+#                      rows.pxd      the loop                      record.pxd    the end of a record
+#                      values.pxd    one cell
 #                      checks.pxd    constraints                   rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd

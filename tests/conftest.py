@@ -6,6 +6,7 @@ the other build tests those.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,11 @@ settings.load_profile("feedmill-ci" if IS_CI else "feedmill")
 pytest_plugins = ["tests.postgres_server", "tests.command"]
 
 EXEMPT = "on this interpreter"
+
+
+def pytest_configure() -> None:
+    """Let interrupts arrive. In a shell's background job SIGINT is ignored, and what tests start inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -4,25 +4,21 @@
 #               ── unclosed quote, too long ─▶ one finding for the record as a whole
 #               ── else ─▶ each cell through value_read, missing and extra cells noted
 #
-# Values go to the slot after the last good row. A record without findings advances it; one with findings does
-# not, and the next record overwrites what it left, so giving up costs nothing but setting a few validity bits
-# back.
-#
 # Source of the shape (row by row over a ready index, one switch a field): measured against column by column,
 # and against function pointers, which were 20 to 40 % slower.
 
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
 from _core.codes cimport CODE_EXTRA_CELL, CODE_MISSING_CELL, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE
 from _core.columns cimport (
     batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_reserve_text,
 )
-from _core.keys cimport key_hash
 from _core.plan cimport field_t, plan_t
 from _core.reader cimport (
     READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
 )
+from _core.record cimport record_settle
 from _core.scan cimport (
     SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t,
     scan_chunk, scan_row_t, scan_t, scan_unquote,
@@ -79,7 +75,6 @@ cdef inline bint rows_prepare(reader_t* r, Py_ssize_t nrows) noexcept nogil:
 
 cdef inline bint rows_loop(reader_t* r, scan_t* index) noexcept nogil:
     cdef const plan_t* plan = r.plan
-    cdef batch_t* batch = r.batch
     cdef const scan_row_t* entry
     cdef row_t row
     cdef size_t i
@@ -100,16 +95,7 @@ cdef inline bint rows_loop(reader_t* r, scan_t* index) noexcept nogil:
                 return False
         elif not row_read(r, &row):
             return False
-        if r.is_bad:
-            row_forget(batch, r.row)
-        else:
-            batch.record[r.row] = <int32_t> r.record
-            batch.line[r.row] = <int32_t> r.line
-            batch.byte[r.row] = <int32_t> row.begin
-            if plan.nkeys:
-                batch.key_hash[r.row] = key_hash(batch, plan.keys, plan.nkeys, r.row)
-            r.row += 1
-        r.record += 1
+        record_settle(r, row.begin)
     return True
 
 
@@ -199,13 +185,6 @@ cdef inline bint cell_open_odd(reader_t* r, Py_ssize_t begin, Py_ssize_t end, ce
 
 cdef inline bint row_note_whole(reader_t* r, const row_t* row, int code) noexcept nogil:
     return reader_note(r, code, -1, row.begin, span_of(r.p + row.begin, row.end - row.begin))
-
-
-cdef inline void row_forget(batch_t* batch, Py_ssize_t row) noexcept nogil:
-    """Set back what a bad record cleared: rows start out with every value present."""
-    cdef int i
-    for i in range(batch.ncols):
-        batch.columns[i].validity[row >> 3] |= <unsigned char> (1 << (row & 7))
 
 
 cdef inline int rows_damaged(reader_t* r, int code) noexcept nogil:

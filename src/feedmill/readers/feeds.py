@@ -44,9 +44,11 @@ _UTF32_BOMS: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")  # the first begins like
 def find_feeds(patterns: Iterable[str]) -> list[str]:
     """List the feeds that paths and globs name.
 
-    Parameters ---------- patterns : iterable of str A glob (``*``, ``?``, ``[…]``, ``**``) gives its files
-    in the order of their names; a path that exists is taken as it is, whatever characters it has; ``-`` is
-    standard input.
+    Parameters
+    ----------
+    patterns : iterable of str
+        A glob (``*``, ``?``, ``[…]``, ``**``) gives its files in the order of their names; a path that exists
+        is taken as it is, whatever characters it has; ``-`` is standard input.
 
     Raises
     ------
