@@ -16,8 +16,8 @@
 #                      scan.h .pxd   the tokenizer                 scan_block.h  its vector half
 #                      plan.pxd      the compiled schema           reader.pxd    the state of one call
 #                      rows.pxd      the loop                      record.pxd    the end of a record
-#                      values.pxd    one cell
-#                      checks.pxd    constraints                   rejects.pxd   findings
+#                      values.pxd    one cell                      checks.pxd    constraints
+#                      rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd

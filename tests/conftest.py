@@ -33,7 +33,7 @@ EXEMPT = "on this interpreter"
 
 
 def pytest_configure() -> None:
-    """Let interrupts arrive. In a shell's background job SIGINT is ignored, and what tests start inherits that."""
+    """Let interrupts arrive: a shell's background job ignores SIGINT, and what tests start would, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
