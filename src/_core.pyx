@@ -20,6 +20,7 @@
 #                      rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd
+#     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd
 #
 # and the files included below, which do know objects, are the façade:
@@ -48,19 +49,23 @@ from fractions import Fraction
 from math import ceil, floor
 
 from feedmill.errors import SchemaError
+from feedmill.iso_4217 import CURRENCIES
+from feedmill.json_values import JSON_TYPES, JsonValues
 
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
 from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
     COL_UTF8, batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
 )
+from _core.kinds cimport kind_check
 from _core.number cimport float_parse, numeric_check
 from _core.plan cimport (
-    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, FORMAT_UUID, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME,
-    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, LIMIT_COUNT, LIMIT_NEVER,
-    LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE,
-    TRANSFORM_LOWER, TRANSFORM_TRIM, TRANSFORM_UPPER, field_t, limit_is_exclusive, limit_is_lower, limit_t,
-    plan_free, plan_t, storage_of,
+    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON,
+    FORMAT_URI, FORMAT_UUID, KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION,
+    KIND_FLOAT, KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING,
+    KIND_TIME, KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY,
+    MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, TRANSFORM_UPPER,
+    dress_t, field_t, kind_is_json, limit_is_exclusive, limit_is_lower, limit_t, plan_free, plan_t, storage_of,
 )
 from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, reader_t, scratch_bytes, scratch_free, scratch_t,

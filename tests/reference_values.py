@@ -6,14 +6,18 @@ datetime, ipaddress, re, str). Nothing here is fast, and nothing here looks at t
 
 import calendar
 import ipaddress
+import json
 import math
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, localcontext
+from typing import Any
 
 from feedmill.codes import Code
+from feedmill.iso_4217 import CURRENCIES
 from feedmill.schema import Field
+from tests import reference_kinds as kinds
 
 type Value = str | int | Decimal | float | bool | date | time | datetime
 
@@ -54,6 +58,11 @@ def transformed(text: str, field: Field) -> str:
 
 def value_of(text: str, field: Field) -> Value:
     """Read a present, transformed text as the field's type; WrongError with TYPE, FORMAT or CHECK_DIGIT."""
+    if field.type in {"integer", "number"}:
+        written = kinds.undressed(text, field, CURRENCIES)
+        if isinstance(written, Code):
+            raise WrongError(written)
+        text = written
     match field.type:
         case "string":
             check_format(text, field.format)
@@ -70,41 +79,133 @@ def value_of(text: str, field: Field) -> Value:
             return moment(text, field).date()
         case "time":
             return moment(text, field).time()
-        case _:
+        case "datetime":
             return moment(text, field)
+        case "year":
+            if not re.fullmatch("[0-9]{4}", text):
+                raise WrongError(Code.TYPE)
+            return int(text)
+    try:
+        check_kind(text, field)
+    except kinds.NotOfKindError:
+        raise WrongError(Code.TYPE) from None
+    return text
+
+
+def check_kind(text: str, field: Field) -> None:
+    """Hold a text to a kind that is kept as text; NotOfKindError if it is nothing of the kind."""
+    match field.type:
+        case "any":
+            good = True
+        case "yearmonth":
+            good = bool(re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text))
+        case "duration":
+            good = bool(kinds.duration(text))
+        case "geopoint":
+            good = bool(kinds.point(text, field.format, is_decimal))
+        case "list":
+            good = all(is_item(item, field) for item in items_of(text, field))
+        case "object":
+            good = isinstance(kinds.json_value(text, is_decimal), dict)
+        case "array":
+            good = isinstance(kinds.json_value(text, is_decimal), list)
+        case _:
+            value = kinds.json_value(text, is_decimal)
+            good = kinds.is_topojson(value) if field.format == "topojson" else kinds.is_geojson(value)
+    if not good:
+        raise kinds.NotOfKindError
+
+
+def items_of(text: str, field: Field) -> list[str]:
+    return text.split(field.delimiter) if text else []
+
+
+def is_item(item: str, field: Field) -> bool:
+    try:
+        value_of(item, replace(PLAIN, type=field.item_type))
+    except WrongError:
+        return False
+    return True
+
+
+PLAIN = Field("item")
+
+
+def is_decimal(text: str) -> bool:
+    try:
+        decimal(text, None, None)
+    except WrongError:
+        return False
+    return True
+
+
+def size_of(text: str, field: Field) -> int:
+    """Count what minLength and maxLength count."""
+    if field.type == "list":
+        return len(items_of(text, field))
+    if field.type in {"object", "array"}:
+        found = json.loads(text, object_pairs_hook=list)
+        return len(found)
+    return len(text)
+
+
+def comparable(value: Value, field: Field) -> object:
+    """Give what limits compare: a duration has an order of its own, months of years that of their text."""
+    return kinds.Duration(str(value)) if field.type == "duration" else value
+
+
+def is_listed(value: Value, field: Field, listed: tuple[str, ...]) -> bool:
+    text = str(value)
+    match field.type:
+        case "duration":
+            return any(kinds.Duration(text) == kinds.Duration(each) for each in listed)
+        case "geopoint":
+            here = kinds.point(text, field.format, is_decimal)
+            return any(here == kinds.point(each, field.format, is_decimal) for each in listed)
+        case "object" | "array" | "geojson":
+            return any(kinds.equal_json(text, each) for each in listed)
+    return value in [constant(each, field) for each in listed]
 
 
 def violations(value: Value, text: str, field: Field) -> list[Code]:
     """List every constraint that a value of the right type breaks, in the order of the catalogue."""
     limits = field.constraints
     found = []
-    if limits.min_length is not None and len(text) < limits.min_length:
+    listed = limits.enum if limits.enum is not None else field.categories
+    ordered: Any = comparable(value, field)
+    if limits.min_length is not None and size_of(text, field) < limits.min_length:
         found.append(Code.MIN_LENGTH)
-    if limits.max_length is not None and len(text) > limits.max_length:
+    if limits.max_length is not None and size_of(text, field) > limits.max_length:
         found.append(Code.MAX_LENGTH)
     # Written as "not within", so a NaN, which is within nothing, breaks every bound.
-    if limits.minimum is not None and not value >= constant(limits.minimum, field):  # type: ignore[operator]
+    if limits.minimum is not None and not ordered >= bound(limits.minimum, field):
         found.append(Code.MINIMUM)
-    if limits.maximum is not None and not value <= constant(limits.maximum, field):  # type: ignore[operator]
+    if limits.maximum is not None and not ordered <= bound(limits.maximum, field):
         found.append(Code.MAXIMUM)
-    if limits.exclusive_minimum is not None and not value > constant(limits.exclusive_minimum, field):  # type: ignore[operator]
+    if limits.exclusive_minimum is not None and not ordered > bound(limits.exclusive_minimum, field):
         found.append(Code.EXCLUSIVE_MINIMUM)
-    if limits.exclusive_maximum is not None and not value < constant(limits.exclusive_maximum, field):  # type: ignore[operator]
+    if limits.exclusive_maximum is not None and not ordered < bound(limits.exclusive_maximum, field):
         found.append(Code.EXCLUSIVE_MAXIMUM)
     if limits.pattern is not None and not re.fullmatch(limits.pattern, text):
         found.append(Code.PATTERN)
-    if limits.enum is not None and value not in [constant(each, field) for each in limits.enum]:
+    if listed is not None and not is_listed(value, field, listed):
         found.append(Code.ENUM)
     return found
+
+
+def bound(text: str, field: Field) -> object:
+    return comparable(constant(text, field), field)
 
 
 def constant(text: str, field: Field) -> Value:
     """Read a text of the schema: of the field's type and format, or of ISO's; no precision binds it."""
     plain = replace(field, format="default", precision=None, scale=None)
-    if field.type == "string":
+    if field.type in {"string", "any", "list"}:
         return text
     if field.type == "integer":
         return Decimal(text)
+    if field.type == "number":
+        return value_of(text, Field("constant", "number", storage=field.storage))
     try:
         return value_of(text, replace(field, precision=None, scale=None))
     except WrongError:

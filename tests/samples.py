@@ -94,9 +94,180 @@ GTINS = listed(
     "٤006381333931|00000000| 96385074",
 )
 
-EVERYTHING = tuple(
-    dict.fromkeys(WORDS + BOOLEANS + INTEGERS + NUMBERS + MOMENTS + EMAILS + URIS + UUIDS + GTINS)
+JSONS = (
+    *(
+        "{}",
+        "[]",
+        " [ ] ",
+        '{"a": 1}',
+        '{"a":1.0}',
+        '{"a":[1,true,null]}',
+        '{"a":[1,1,null]}',
+        "[1, 2]",
+        "[1,2e0]",
+    ),
+    *(
+        '["a"]',
+        "[1,]",
+        "[,1]",
+        '{"a"}',
+        '{"a":}',
+        '{"a":1,}',
+        "{a:1}",
+        "[01]",
+        "[1.]",
+        "[.5]",
+        "[-]",
+        "[-0]",
+        "[+1]",
+    ),
+    *(
+        "[1e5]",
+        "[1E+5]",
+        "[1e]",
+        "[1e131071]",
+        "[1e131072]",
+        "[NaN]",
+        "[Infinity]",
+        "[true]",
+        "[tru]",
+        "[nul]",
+        "[",
+        "]",
+    ),
+    *(
+        '["\\u0041"]',
+        '["\\u0000"]',
+        '["\\ud83d\\ude00"]',
+        '["\\ud83d"]',
+        '["\\ude00"]',
+        '["\\ud83d\\n"]',
+        '["\\x"]',
+    ),
+    *(
+        '["\t"]',
+        '["\\"]',
+        '["\\""]',
+        '["a',
+        "[1] x",
+        "[[1],[2]]",
+        '{"a":{"b":[{}]}}',
+        "{}{}",
+        "[1 2]",
+        '{"a" 1}',
+        "null",
+    ),
+    *('"a"', "1", "-1.5e3", '{"a":1,"a":2}', '{"a":1}}', "[[[]]", "[1]\n", "\u00a0[]", "[" * 512 + "]" * 512),
+    *(
+        "[" * 513 + "]" * 513,
+        '{"a":' * 512 + "1" + "}" * 512,
+        '{"a":' * 513 + "1" + "}" * 513,
+        "[1," + "0" * 70 + "]",
+    ),
 )
+GEOJSONS = (
+    '{"type":"Point","coordinates":[1,2]}',
+    '{"coordinates":[1,2.0],"type":"Point"}',
+    '{"type":"Point","coordinates":[1]}',
+    '{"type":"Point","coordinates":[]}',
+    '{"type":"Point","coordinates":["1","2"]}',
+    '{"type":"Point"}',
+    '{"type":"point","coordinates":[1,2]}',
+    '{"type":"MultiPoint","coordinates":[[1,2],[3,4,5]]}',
+    '{"type":"MultiPoint","coordinates":[1,2]}',
+    '{"type":"LineString","coordinates":[[1,2],[3,4]]}',
+    '{"type":"LineString","coordinates":[[1,2]]}',
+    '{"type":"LineString","coordinates":[]}',
+    '{"type":"MultiLineString","coordinates":[[[1,2],[3,4]],[[1,2]]]}',
+    '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0.0]]]}',
+    '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}',
+    '{"type":"Polygon","coordinates":[[[0,0],[1,0],[0,0]]]}',
+    '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0,0]]]}',
+    '{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}',
+    '{"type":"MultiPolygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}',
+    '{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2]}]}',
+    '{"type":"GeometryCollection","geometries":[{"type":"Feature"}]}',
+    '{"type":"GeometryCollection","geometries":[' * 17 + "]}" * 17,
+    '{"type":"GeometryCollection","geometries":[' * 18 + "]}" * 18,
+    '{"type":"Feature","properties":null,"geometry":null}',
+    '{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}',
+    '{"type":"Feature","geometry":null}',
+    '{"type":"Feature","properties":[],"geometry":null}',
+    '{"type":"FeatureCollection","features":[]}',
+    '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":null}]}',
+    '{"type":"FeatureCollection","features":[{"type":"Point","coordinates":[1,2]}]}',
+    '{"type":"Topology","objects":{},"arcs":[]}',
+    '{"type":"Topology","objects":{}}',
+)
+GEOPOINTS = (
+    *(
+        "90.5, 45.5",
+        "90.50,45.50",
+        "180,90",
+        "-180,-90",
+        "180.0001,0",
+        "0,90.1",
+        "0,0",
+        " 1 , 2 ",
+        "1 2",
+        "1,2,3",
+        "1,",
+    ),
+    *(
+        ",1",
+        "1e2,1",
+        "a,b",
+        "[1, 2]",
+        "[1.0,2]",
+        "[181,0]",
+        "[1]",
+        "[1,2,3]",
+        '["1","2"]',
+        '{"lon": 1, "lat": 2}',
+    ),
+    *(
+        '{"lat":2.0,"lon":1}',
+        '{"lon":1}',
+        '{"lon":1,"lat":2,"x":3}',
+        '{"lon":"1","lat":"2"}',
+        "[1,2",
+        "NaN,1",
+    ),
+)
+DURATIONS = listed(
+    "P1Y|P12M|P1M|P30D|P31D|P28D|PT0S|P0D|-P0M|P1Y2M3DT4H5M6.7S|-P1Y|PT1.5S|PT1.50S|PT36H|P1DT12H|P|PT|P1|1Y|P1YT",
+    "P1H|PT1D|P1M1Y|PT1M1H|P-1Y|P1.5Y|PT1.S|PT.5S|PT1.123456789S|PT1.1234567891S|PT1.1234567890S|P1W|p1y|+P1Y",
+    "P9999999999Y|P10000000000Y|P00000000000001Y|-PT0.5S|PT2419200S|PT2678400.5S",
+    "P1D P1D|P1YM|-P1M|-P30D|PT59M|PT3540S",
+)
+YEARS = listed(
+    "2024|0000|1999|9999|999|10000|-2024|+024|2024Z|２０２４|20 4|2024-02|0000-01|9999-12|2024-13|2024-00"
+)
+YEARS += listed("2024-2|202402|2024-02-01|2024/02|-2024-02")
+LISTS = listed("a,b|1,2|1,2.5|1, 2|1;2|,|a,|,a|true,false|2024-02-29,2024-03-01|12:34:56,1:2|a, b, c")
+DRESSED = listed(
+    "€ 1.234,56|1.234,56 €|1,234.56|$1,234.56|95%|-95%|- 95%|-€5|€ -5|€-5|5-|(5)|Rs.500|Rs 500|.5|-.5|$.5",
+    "5.|5.%|1.2.3",
+    "1,2,3|1,,2|,1|1,|1,234|1.234|1 234,5|1'234.5|1,234e2|1e1,0|NaN|-INF|INF%|15.00 BRL|BRL 15.00|BRL15.00",
+    "15.00BRL",
+    "15.00  BRL|15.00 brl|15.00 XXX|BRL|BRL 15.00 BRL|15.00 EUR|1,234.50 EUR|EUR -5|-5 EUR|EUR",
+    "€5 EUR|12345678 JPY| BRL",
+    "x|%|a1b2c|1 2|+5 kg|1/2|5e3 m|٣%|1,234,567.891 USD",
+)
+KINDS = {
+    "year": YEARS,
+    "yearmonth": YEARS,
+    "duration": DURATIONS,
+    "list": LISTS,
+    "geopoint": GEOPOINTS,
+    "object": JSONS,
+    "array": JSONS,
+    "geojson": GEOJSONS,
+}
+
+_PLAIN = (*WORDS, *BOOLEANS, *INTEGERS, *NUMBERS, *MOMENTS, *EMAILS, *URIS, *UUIDS, *GTINS)
+_KINDS = (*JSONS, *GEOJSONS, *GEOPOINTS, *DURATIONS, *YEARS, *LISTS, *DRESSED)
+EVERYTHING = tuple(dict.fromkeys((*_PLAIN, *_KINDS)))
 
 DATE_PATTERNS = ("%d/%m/%Y", "%b %d, %Y", "%Y%m%d", "%d. %B %y", "%Y-%j", "%m%d%y%%", "%Y %d%m")
 TIME_PATTERNS = ("%H:%M", "%I:%M %p", "%H%M%S", "%H:%M:%S.%f", "%p%I")

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from feedmill import declaration
+from feedmill import declaration, declared_kinds
 from feedmill.dialect import Dialect
+from feedmill.json_values import JSON_TYPES
 from feedmill.schema import Constraints, Field, Schema
 from tests import samples
 
@@ -47,6 +48,10 @@ def texts(draw: st.DrawFn, field: Field) -> str:
             return draw(INTEGERS | DECIMALS | FLOATS if kind < 6 else st.sampled_from(samples.NUMBERS))
         case "boolean":
             return draw(st.sampled_from(samples.BOOLEANS))
+        case "date" | "time" | "datetime":
+            pass
+        case _:
+            return draw(st.sampled_from(samples.KINDS.get(field.type, samples.WORDS)))
     return draw(moments(field) if kind < 8 else st.sampled_from(samples.MOMENTS))
 
 
@@ -112,6 +117,11 @@ def fields(draw: st.DrawFn, name: str) -> Field:
             field = replace(field, format=draw(formats(samples.TIME_PATTERNS)))
         case "datetime":
             field = replace(field, format=draw(formats(samples.DATETIME_PATTERNS)))
+        case "geopoint":
+            field = replace(field, format=draw(st.sampled_from(["default", "array", "object"])))
+        case "list":
+            item = draw(st.sampled_from(sorted(declared_kinds.ITEM_TYPES)))
+            field = replace(field, item_type=item, delimiter=draw(st.sampled_from([",", ";", ", "])))
     return replace(field, constraints=draw(constraints(field)))
 
 
@@ -122,7 +132,25 @@ LIMITS = {
     "time": ["12:34:56", "00:00:00", "12:34:56.5"],
     "datetime": ["2024-02-29T12:34:56", "2024-02-29T10:04:56Z", "0001-01-01T00:00:00"],
     "string": ["a", "abc", "x y", "école"],
+    "any": ["a", "1"],
+    "year": ["0000", "1999", "2024"],
+    "yearmonth": ["2024-02", "0000-01", "9999-12"],
+    "duration": ["P1M", "P30D", "PT0S", "-P1Y", "PT1.5S"],
+    "list": ["a,b", "1,2", ""],
+    "geopoint": ["90.5, 45.5", "0,0"],
+    "object": ["{}", '{"a": 1}', '{"a":[1,true,null]}'],
+    "array": ["[]", "[1, 2]", '["a"]'],
+    "geojson": ['{"type":"Point","coordinates":[1,2]}'],
 }
+ORDERED = ("integer", "number", "date", "time", "datetime", "year", "yearmonth", "duration")
+
+
+def listed_of(field: Field) -> list[str]:
+    """List values that an enum of the field may have."""
+    if field.type == "geopoint" and field.format != "default":
+        return {"array": ["[1, 2]"], "object": ['{"lon": 1, "lat": 2}']}[field.format]
+    return LIMITS[field.type]
+
 
 PATTERNS = ("[a-z]*", r"\d+", "a.c", "é+|x.*", r"(?i)abc|\w+", "a$")
 
@@ -145,7 +173,9 @@ def constraints(draw: st.DrawFn, field: Field) -> Constraints:
                 limits,
                 pattern=draw(st.sampled_from(PATTERNS)),
             )
-    elif field.type != "boolean":
+    elif field.type in {"list", "array", "object"} and "length" in chosen:
+        limits = replace(limits, min_length=draw(st.integers(0, 2)), max_length=draw(st.integers(2, 3)))
+    elif field.type in ORDERED:
         for name, attribute in (
             ("low", "minimum"),
             ("high", "maximum"),
@@ -155,7 +185,7 @@ def constraints(draw: st.DrawFn, field: Field) -> Constraints:
             if name in chosen:
                 limits = replace(limits, **{attribute: draw(st.sampled_from(LIMITS[field.type]))})
     if "enum" in chosen:
-        listed = field.true_values if field.type == "boolean" else LIMITS[field.type]
+        listed = field.true_values if field.type == "boolean" else listed_of(field)
         limits = replace(
             limits, enum=tuple(draw(st.lists(st.sampled_from(listed), min_size=1, max_size=3, unique=True)))
         )
@@ -165,7 +195,8 @@ def constraints(draw: st.DrawFn, field: Field) -> Constraints:
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
     made = tuple(draw(fields(f"f{number}")) for number in range(draw(st.integers(1, 4))))
-    key = (made[0].name,) if draw(st.integers(0, 4)) == 0 else ()
+    can_be_key = made[0].type not in JSON_TYPES
+    key = (made[0].name,) if can_be_key and draw(st.integers(0, 4)) == 0 else ()
     return Schema(made, primary_key=key, missing_values=draw(st.sampled_from([("",), (), ("", "null")])))
 
 

@@ -10,8 +10,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "feedmill"
 
 # From the bottom up; a module may import from its own layer and from those before it. A package is one entry.
 LAYERS = (
-    ("codes", "errors"),
-    ("schema", "declaration", "descriptor", "dialect", "records"),
+    ("codes", "errors", "iso_4217", "json_values"),
+    ("schema", "declaration", "declared_kinds", "descriptor", "dialect", "records"),
     ("_core",),
     ("kernel",),
     ("report", "stores", "readers", "pool", "crew", "ordering", "channel", "counters"),

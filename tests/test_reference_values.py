@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from feedmill import declared_kinds
 from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Constraints, Field, Schema
@@ -36,6 +37,31 @@ def kinds() -> Iterator[Field]:
     ):
         for name in ("default", "any", *patterns):
             yield Field("v", kind, name)
+    for kind in ("any", "year", "yearmonth", "duration", "object", "array", "geojson", "geopoint", "list"):
+        yield Field("v", kind)
+    yield Field("v", "geojson", "topojson")
+    yield Field("v", "geopoint", "array")
+    yield Field("v", "geopoint", "object")
+    for item in declared_kinds.ITEM_TYPES:
+        yield Field("v", "list", item_type=item, delimiter=", " if item == "string" else ",")
+    yield from dressed()
+
+
+def dressed() -> Iterator[Field]:
+    """List fields of numbers in local dress."""
+    for decimal_char, group_char in ((".", ","), (",", "."), (",", None), (".", "'"), (",", " ")):
+        for bare in (True, False):
+            marks = {"decimal_char": decimal_char, "group_char": group_char, "bare_number": bare}
+            yield Field("v", "number", **marks)  # type: ignore[arg-type]
+            yield Field("v", "number", precision=12, scale=2, **marks)  # type: ignore[arg-type]
+    yield Field("v", "number", storage="float64", group_char=",", bare_number=False)
+    yield Field("v", "number", bare_number=False)
+    yield Field("v", "integer", bare_number=False)
+    yield Field("v", "integer", group_char=".")
+    yield Field("v", "integer", group_char=",", bare_number=False)
+    yield Field("v", "number", "price")
+    yield Field("v", "number", "price", group_char=",", currency="EUR")
+    yield Field("v", "number", "price", precision=12, scale=2)
 
 
 def limits() -> Iterator[Field]:
@@ -49,6 +75,14 @@ def limits() -> Iterator[Field]:
             yield Field("v", "number", storage="float64", constraints=bounded)
             yield Field("v", "number", precision=18, scale=4, constraints=bounded)
             yield Field("v", "number", precision=30, scale=4, constraints=bounded)
+    for name in ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum"):
+        for kind in ("year", "yearmonth", "duration"):
+            for limit in strategies.LIMITS[kind]:
+                yield Field("v", kind, constraints=Constraints(**{name: limit}))  # type: ignore[arg-type]
+    for kind in ("list", "array", "object"):
+        yield Field("v", kind, constraints=Constraints(min_length=1, max_length=2))
+    yield Field("v", categories=("a", "abc"))
+    yield Field("v", "integer", categories=("1", "-5"))
     for kind, listed in strategies.LIMITS.items():
         yield Field("v", kind, constraints=Constraints(enum=tuple(listed)))
     yield Field("v", "number", precision=5, scale=2, constraints=Constraints(enum=("1.5", "999.99", "0.001")))

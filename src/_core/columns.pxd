@@ -32,6 +32,7 @@ ctypedef struct column_t:
     int precision             # COL_DECIMAL64, COL_NUMERIC: declared digits in all, 0 = not declared
     int scale                 # COL_DECIMAL64: digits after the point
     bint is_uuid              # COL_UTF8 of format uuid: 16 bytes in COPY BINARY
+    bint is_json              # COL_UTF8 that holds JSON: jsonb in COPY BINARY, itself in JSON Lines
     unsigned char* validity   # bitmap, bit set = present; zero from bit `rows` on in a finished batch
     int32_t* offsets          # COL_UTF8, COL_NUMERIC: rows + 1 of them, the first 0; NULL otherwise
     unsigned char* data       # values: text, or 8/4-byte words, or a bitmap

@@ -6,10 +6,19 @@
 cdef dict KINDS = {
     "string": KIND_STRING, "integer": KIND_INTEGER, "boolean": KIND_BOOLEAN,
     "date": KIND_DATE, "time": KIND_TIME, "datetime": KIND_DATETIME,
+    "year": KIND_YEAR, "yearmonth": KIND_YEARMONTH, "duration": KIND_DURATION,
+    "list": KIND_LIST, "geopoint": KIND_GEOPOINT,
+    "object": KIND_OBJECT, "array": KIND_ARRAY, "geojson": KIND_GEOJSON,
+    "any": KIND_STRING,
 }
+# Kinds whose values are compared as an int64.
+cdef frozenset WHOLE_KINDS = frozenset({
+    KIND_INTEGER, KIND_DECIMAL, KIND_BOOLEAN, KIND_DATE, KIND_TIME, KIND_DATETIME, KIND_YEAR, KIND_YEARMONTH,
+})
 cdef dict FORMATS = {
     "default": FORMAT_NONE, "email": FORMAT_EMAIL, "uri": FORMAT_URI, "uuid": FORMAT_UUID,
-    "gtin": FORMAT_GTIN,
+    "gtin": FORMAT_GTIN, "array": FORMAT_POINT_ARRAY, "object": FORMAT_POINT_OBJECT,
+    "topojson": FORMAT_TOPOJSON,
 }
 cdef dict TRANSFORMS = {
     "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER,
@@ -30,8 +39,12 @@ cdef int compile_field(field_t* op, schema, field) except -1:
     op.is_required = field.constraints.required
     if field.precision is not None:
         op.precision, op.scale = field.precision, field.scale or 0
-    if op.kind == KIND_STRING:
+    if op.kind in (KIND_STRING, KIND_GEOPOINT, KIND_GEOJSON):
         op.format = FORMATS[field.format]
+    elif op.kind == KIND_LIST:
+        compile_list(op, field)
+    elif op.kind in (KIND_INTEGER, KIND_DECIMAL, KIND_NUMERIC, KIND_FLOAT):
+        compile_dress(op, field)
     elif op.kind == KIND_BOOLEAN:
         op.booleans = compile_words(field.true_values + field.false_values)
         op.ntrue = len(field.true_values)
@@ -71,6 +84,43 @@ cdef int compile_time(field_t* op, field) except -1:
     if temporal_compile(<const char*> pattern, len(pattern), compiled):
         raise SchemaError(f"field {field.name!r}: the format {field.format!r} is too long or not understood")
     return 0
+
+
+cdef int compile_list(field_t* op, field) except -1:
+    compile_span(&op.delimiter, field.delimiter.encode())
+    op.item_kind = KIND_NUMERIC if field.item_type == "number" else KINDS[field.item_type]
+    op.booleans = compile_words(field.true_values + field.false_values)
+    return 0
+
+
+cdef int compile_dress(field_t* op, field) except -1:
+    """Compile how a field's numbers are written, unless that is plainly."""
+    cdef dress_t* dress
+    has_currency = field.format == "price"
+    if field.decimal_char == "." and not field.group_char and field.bare_number and not has_currency:
+        return 0
+    dress = <dress_t*> calloc(1, sizeof(dress_t))
+    if dress == NULL:
+        raise MemoryError
+    op.dress = dress
+    if op.kind != KIND_INTEGER:
+        compile_span(&dress.point, field.decimal_char.encode())
+    compile_span(&dress.group, (field.group_char or "").encode())
+    dress.is_plain = field.decimal_char == "." and not field.group_char
+    dress.has_extras = not field.bare_number
+    dress.has_currency = has_currency
+    if has_currency:
+        dress.currencies = compile_words((field.currency,) if field.currency else CURRENCIES)
+    return 0
+
+
+cdef object compile_pattern(field):
+    """Give what the call-out matches a field's texts with: a pattern, a list of JSON values, or nothing."""
+    if field.constraints.pattern is not None:
+        return re.compile(field.constraints.pattern)
+    if field.type in JSON_TYPES and field.listed is not None:
+        return JsonValues(field.listed)
+    return None
 
 
 cdef int compile_span(span_t* span, bytes text) except -1:
@@ -158,7 +208,7 @@ cdef int compile_limits(field_t* op, field) except -1:
 
 
 cdef bint is_whole(int kind) noexcept:
-    return kind not in (KIND_STRING, KIND_FLOAT, KIND_NUMERIC)
+    return kind in WHOLE_KINDS
 
 
 cdef int compile_limit(limit_t* limit, int index, const field_t* op, field, str text) except -1:
@@ -181,12 +231,14 @@ cdef int compile_limit(limit_t* limit, int index, const field_t* op, field, str 
 
 cdef int compile_enum(field_t* op, field) except -1:
     cdef int i
-    texts = field.constraints.enum
+    texts = field.listed
     if texts is None:
         return 0
     op.has_enum = True
-    if op.kind == KIND_STRING:
+    if op.kind in (KIND_STRING, KIND_LIST):
         op.words = compile_words(texts)
+        return 0
+    if kind_is_json(op.kind):
         return 0
     if is_whole(op.kind):
         exact = {exact_whole(op, field, text) for text in texts}
@@ -208,12 +260,15 @@ cdef int compile_enum(field_t* op, field) except -1:
 
 cdef int compile_constant(limit_t* constant, const field_t* op, field, str text) except -1:
     """Compile a constant that is compared as a double, or as a decimal's text."""
+    cdef int64_t measure
     cdef int code
     compile_span(&constant.text, text.encode())
     if op.kind == KIND_FLOAT:
         code = float_parse(constant.text, &constant.real)
-    else:
+    elif op.kind == KIND_NUMERIC:
         code = numeric_check(constant.text)
+    else:
+        code = not kind_check(op, constant.text, &measure)
     if code:
         raise constant_error(field, text)
     return 0
@@ -225,7 +280,18 @@ cdef object exact_whole(const field_t* op, field, str text):
         return Fraction(text in field.true_values)
     if op.kind in (KIND_INTEGER, KIND_DECIMAL):
         return exact_scaled(Decimal(text), op.scale)
+    if op.kind in (KIND_YEAR, KIND_YEARMONTH):
+        return Fraction(measure_of(op, field, text))
     return Fraction(moment_of(op, field, text))
+
+
+cdef int64_t measure_of(const field_t* op, field, str text) except? -1:
+    """Read a year or a month of the schema."""
+    cdef bytes encoded = text.encode()
+    cdef int64_t measure
+    if not kind_check(op, span_of(<const unsigned char*> <const char*> encoded, len(encoded)), &measure):
+        raise constant_error(field, text)
+    return measure
 
 
 cdef object exact_scaled(value, int scale):

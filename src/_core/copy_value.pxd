@@ -21,6 +21,7 @@ cdef enum copy_target:
     COPY_NONE
     COPY_BYTES                       # text, varchar, bytea: the value as it is
     COPY_UUID
+    COPY_JSONB                       # its version, 1, and the text
     COPY_INT2
     COPY_INT4
     COPY_INT8
@@ -83,6 +84,8 @@ cdef inline Py_ssize_t copy_width(int target) noexcept nogil:
     """Tell how many bytes a value takes at most, its length included; of a text, besides its own bytes."""
     if target == COPY_BYTES:
         return 4
+    elif target == COPY_JSONB:
+        return 4 + 1
     elif target == COPY_UUID:
         return 4 + 16
     elif target == COPY_INT_NUMERIC or target == COPY_SCALED_NUMERIC:
@@ -119,6 +122,10 @@ cdef inline unsigned char* copy_put_text(
     cdef Py_ssize_t size
     if view.kind == COPY_BYTES:
         return output_copy(copy_put32(out, <uint32_t> text.n), text, view.end)
+    elif view.kind == COPY_JSONB:
+        out = copy_put32(out, <uint32_t> (text.n + 1))
+        out[0] = 1
+        return output_copy(out + 1, text, view.end)
     elif view.kind == COPY_UUID:
         return copy_put_uuid(copy_put32(out, 16), text.p)
     size = numeric_put_text(out + 4, text)
@@ -153,7 +160,7 @@ cdef inline unsigned char* copy_put_value(
     cdef int target = view.kind
     cdef int size
     cdef int32_t days
-    if target == COPY_BYTES or target == COPY_TEXT_NUMERIC or target == COPY_UUID:
+    if target == COPY_BYTES or target == COPY_TEXT_NUMERIC or target == COPY_UUID or target == COPY_JSONB:
         return copy_put_text(out, view, row)
     elif target == COPY_SCALED_NUMERIC or target == COPY_INT_NUMERIC:
         size = numeric_put_scaled(out + 4, view_int(view, row), view.scale)

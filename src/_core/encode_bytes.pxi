@@ -12,7 +12,7 @@ from _core.columns cimport (
 )
 from _core.copy_value cimport (
     COPY_BOOL, COPY_BYTES, COPY_DATE, COPY_FLOAT4, COPY_FLOAT8, COPY_INT2, COPY_INT4, COPY_INT8,
-    COPY_INT_NUMERIC, COPY_SCALED_NUMERIC, COPY_TEXT_NUMERIC, COPY_TIME, COPY_TIMESTAMP, COPY_UUID,
+    COPY_JSONB,     COPY_INT_NUMERIC, COPY_SCALED_NUMERIC, COPY_TEXT_NUMERIC, COPY_TIME, COPY_TIMESTAMP, COPY_UUID,
 )
 from _core.encode_copy cimport COPY_MAX_FIELDS, copy_block_t, copy_cut, copy_fill, copy_t
 from _core.encode_csv cimport csv_encode, csv_separates, csv_t
@@ -35,6 +35,7 @@ cdef dict COPY_TARGETS = {
     COL_TIME64: {"time": COPY_TIME},
     COL_TIMESTAMP: {"timestamptz": COPY_TIMESTAMP, "timestamp": COPY_TIMESTAMP},
 }
+cdef dict COPY_JSON_TARGETS = {"jsonb": COPY_JSONB, "json": COPY_BYTES, **COPY_TARGETS[COL_UTF8]}
 cdef dict COPY_UUID_TARGETS = {"uuid": COPY_UUID, **COPY_TARGETS[COL_UTF8]}
 cdef dict STORAGE_WORDS = {
     COL_UTF8: "string", COL_INT64: "integer", COL_DECIMAL64: "decimal", COL_NUMERIC: "decimal",
@@ -70,7 +71,11 @@ cdef view_t* open_views(const batch_t* batch) except NULL:
 
 cdef int copy_target(const column_t* column, str name, pg_type) except -1:
     """Find how a column is sent as `pg_type`, or as its default type."""
-    cdef dict targets = COPY_UUID_TARGETS if column.is_uuid else COPY_TARGETS[column.storage]
+    cdef dict targets = COPY_TARGETS[column.storage]
+    if column.is_uuid:
+        targets = COPY_UUID_TARGETS
+    elif column.is_json:
+        targets = COPY_JSON_TARGETS
     if pg_type is None:
         return next(iter(targets.values()))
     target = targets.get(pg_type)

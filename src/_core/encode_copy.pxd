@@ -15,7 +15,7 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 
 from _core.copy_value cimport (
-    COPY_BYTES, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_value, copy_width,
+    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_value, copy_width,
 )
 from _core.view cimport rows_has, rows_t, view_has, view_t
 
@@ -44,6 +44,11 @@ ctypedef struct copy_block_t:
     unsigned char* out               # bound + OUTPUT_SLACK bytes
 
 
+cdef inline bint copy_is_text(int target) noexcept nogil:
+    """Tell whether what a value takes depends on its text."""
+    return target == COPY_BYTES or target == COPY_TEXT_NUMERIC or target == COPY_JSONB
+
+
 cdef inline Py_ssize_t copy_row_bound(
     const view_t* texts, int ntexts, Py_ssize_t fixed, Py_ssize_t row
 ) noexcept nogil:
@@ -66,7 +71,7 @@ cdef inline Py_ssize_t copy_cut(const copy_t* copy, view_t* texts, copy_block_t*
         fixed += 4 + 8
     for i in range(copy.nviews):
         fixed += copy_width(copy.views[i].kind)
-        if copy.views[i].kind == COPY_BYTES or copy.views[i].kind == COPY_TEXT_NUMERIC:
+        if copy_is_text(copy.views[i].kind):
             texts[ntexts] = copy.views[i]
             ntexts += 1
     for row in range(copy.rows.count):

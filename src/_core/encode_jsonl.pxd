@@ -116,6 +116,18 @@ cdef inline unsigned char* jsonl_put_numeric(
     return output_copy(out, span_of(text.p + i + 1, text.n - i - 1), end)
 
 
+cdef inline unsigned char* jsonl_put_json(
+    unsigned char* out, span_t text, const unsigned char* end
+) noexcept nogil:
+    """Write a JSON text as it is, on one line: row ends in it can only be white space."""
+    cdef unsigned char* after = output_copy(out, text, end)
+    while out < after:
+        if out[0] == c"\n" or out[0] == c"\r":
+            out[0] = c" "
+        out += 1
+    return after
+
+
 cdef inline unsigned char* jsonl_put_value(
     unsigned char* out, const view_t* view, Py_ssize_t row
 ) noexcept nogil:
@@ -123,6 +135,8 @@ cdef inline unsigned char* jsonl_put_value(
     if not view_has(view, row):
         memcpy(out, b"null", 4)
         return out + 4
+    elif view.is_json:
+        return jsonl_put_json(out, view_text(view, row), view.end)
     elif kind == COL_UTF8:
         return jsonl_put_string(out, view_text(view, row), view.end)
     elif kind == COL_NUMERIC:

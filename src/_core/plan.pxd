@@ -35,6 +35,14 @@ cdef enum:
     KIND_DATE
     KIND_TIME
     KIND_DATETIME
+    KIND_YEAR        # an integer; what follows is kept as text (kinds.pxd)
+    KIND_YEARMONTH
+    KIND_DURATION
+    KIND_LIST
+    KIND_GEOPOINT
+    KIND_OBJECT
+    KIND_ARRAY
+    KIND_GEOJSON
 
 cdef enum:
     FORMAT_NONE
@@ -42,6 +50,9 @@ cdef enum:
     FORMAT_URI
     FORMAT_UUID
     FORMAT_GTIN
+    FORMAT_POINT_ARRAY   # of geopoints
+    FORMAT_POINT_OBJECT
+    FORMAT_TOPOJSON
 
 cdef enum:
     TRANSFORM_TRIM
@@ -66,6 +77,15 @@ ctypedef struct limit_t:
     double real
     span_t text      # for decimals kept as text
 
+ctypedef struct dress_t:
+    # How a number is written, where that is not plain (number_dress.pxd).
+    span_t point          # none for integers
+    span_t group          # none: digits stand together
+    bint is_plain         # nothing to rewrite between the ends
+    bint has_extras       # other characters in front and behind
+    bint has_currency
+    wordset_t* currencies
+
 ctypedef struct field_t:
     int kind
     int column            # of the file, from 0; -1: the file has none, all values are missing
@@ -76,7 +96,10 @@ ctypedef struct field_t:
     const unsigned char* transforms
     int ntransforms
     bint only_trims       # the one transform is trim, as is most usual
-    int format            # FORMAT_*, strings only
+    int format            # FORMAT_*
+    dress_t* dress        # NULL: numbers are written plainly
+    int item_kind         # of lists
+    span_t delimiter
     int precision         # 0 = not declared
     int scale
     const temporal_t* pattern_of_time   # NULL: ISO
@@ -123,7 +146,7 @@ cdef inline int storage_of(int kind) noexcept nogil:
     """Give the storage of a kind's column."""
     if kind == KIND_STRING:
         return COL_UTF8
-    elif kind == KIND_INTEGER:
+    elif kind == KIND_INTEGER or kind == KIND_YEAR:
         return COL_INT64
     elif kind == KIND_DECIMAL:
         return COL_DECIMAL64
@@ -137,7 +160,13 @@ cdef inline int storage_of(int kind) noexcept nogil:
         return COL_DATE32
     elif kind == KIND_TIME:
         return COL_TIME64
-    return COL_TIMESTAMP
+    elif kind == KIND_DATETIME:
+        return COL_TIMESTAMP
+    return COL_UTF8
+
+
+cdef inline bint kind_is_json(int kind) noexcept nogil:
+    return kind == KIND_OBJECT or kind == KIND_ARRAY or kind == KIND_GEOJSON
 
 
 cdef inline int limit_code(int index) noexcept nogil:
@@ -166,6 +195,12 @@ cdef inline void field_free(field_t* field) noexcept nogil:
     wordset_free(field.words)
     free(<void*> field.transforms)
     free(<void*> field.pattern_of_time)
+    free(<void*> field.delimiter.p)
+    if field.dress != NULL:
+        free(<void*> field.dress.point.p)
+        free(<void*> field.dress.group.p)
+        wordset_free(field.dress.currencies)
+        free(field.dress)
     for i in range(LIMIT_COUNT):
         free(<void*> field.limits[i].text.p)
     for i in range(field.nmembers):

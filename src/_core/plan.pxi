@@ -73,8 +73,7 @@ cdef class Plan:
         self.columns = self.names if columns is None else tuple(columns)
         self.lane_key = tuple(lane_key)
         self.patterns = tuple(
-            None if field.constraints.pattern is None else re.compile(field.constraints.pattern)
-            for field in schema.fields
+            compile_pattern(field) for field in schema.fields
         )
         self.plan.match = match_pattern
         self.plan.change_case = change_case
@@ -323,6 +322,7 @@ cdef class Plan:
                 column.precision = op.precision
                 column.scale = op.scale
                 column.is_uuid = op.format == FORMAT_UUID
+                column.is_json = kind_is_json(op.kind)
         return batch
 
     cdef void recycle(self, batch_t* batch) noexcept nogil:

@@ -44,6 +44,7 @@ ctypedef struct scratch_t:
     scan_t scan
     buffer_t cell          # the text of a cell that had quotes inside
     buffer_t changed[2]    # the text after transforms, each reading from one and writing to the other
+    buffer_t plain         # a number without its dress
     scratch_t* next        # in the plan's list
 
 ctypedef struct cell_t:
@@ -75,6 +76,7 @@ cdef inline void scratch_free(scratch_t* scratch) noexcept nogil:
     free(scratch.cell.p)
     free(scratch.changed[0].p)
     free(scratch.changed[1].p)
+    free(scratch.plain.p)
     free(scratch)
 
 
@@ -82,9 +84,8 @@ cdef inline Py_ssize_t scratch_bytes(const scratch_t* scratch) noexcept nogil:
     """Count the memory a scratch holds."""
     cdef size_t index = scratch.scan.separator_capacity * sizeof(uint32_t)
     index += scratch.scan.row_capacity * sizeof(scan_row_t)
-    return (
-        <Py_ssize_t> index + scratch.cell.capacity + scratch.changed[0].capacity + scratch.changed[1].capacity
-    )
+    index += <size_t> (scratch.cell.capacity + scratch.plain.capacity)
+    return <Py_ssize_t> index + scratch.changed[0].capacity + scratch.changed[1].capacity
 
 
 cdef inline bint buffer_reserve(buffer_t* buffer, Py_ssize_t size) noexcept nogil:

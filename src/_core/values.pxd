@@ -12,9 +12,11 @@ from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
 from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
+from _core.kinds cimport kind_put
 from _core.number cimport (
     decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle,
 )
+from _core.number_dress cimport dress_off
 from _core.plan cimport (
     FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL,
     KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
@@ -53,6 +55,12 @@ cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexce
             return False
         if value_is_missing(op, text):
             return value_put_missing(r, op, cell, column)
+    if op.dress != NULL:
+        if not buffer_reserve(&r.scratch.plain, text.n + SHORT_TEXT):
+            return reader_fail(r, READER_NO_MEMORY)
+        code = dress_off(op.dress, &text, r.scratch.plain.p)
+        if code:
+            return reader_find(r, code, op, cell)
     return value_put(r, op, cell, column, text)
 
 
@@ -98,8 +106,10 @@ cdef inline bint value_put(
         if op.has_checks and not check_written(r, op, cell, text):
             return False
         return value_put_settled(r, op, column, text) if op.precision else reader_put_text(r, column, text)
-    else:
+    elif op.kind == KIND_BOOLEAN:
         return value_put_boolean(r, op, cell, column, text)
+    else:
+        return kind_put(r, op, cell, column, text)
     if code:
         return reader_find(r, code, op, cell)
     (<int64_t*> column.data)[r.row] = whole

@@ -15,6 +15,7 @@ ctypedef struct rows_t:
 ctypedef struct view_t:
     int kind                         # what to make of it: a COL_*, or a COPY_* in the COPY encoder
     int scale
+    bint is_json                     # its text is JSON
     int field                        # index in the schema, for faults
     const unsigned char* validity
     const int32_t* offsets
@@ -34,6 +35,7 @@ cdef inline bint rows_has(const rows_t* rows, Py_ssize_t row) noexcept nogil:
 cdef inline void view_open(view_t* view, const column_t* column, int field, int kind) noexcept nogil:
     view.kind = kind
     view.scale = column.scale
+    view.is_json = column.is_json
     view.field = field
     view.validity = column.validity
     view.offsets = column.offsets

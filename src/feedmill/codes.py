@@ -98,6 +98,14 @@ class _Declared(Protocol):
     @property
     def false_values(self) -> tuple[str, ...]: ...
     @property
+    def item_type(self) -> str: ...
+    @property
+    def delimiter(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def listed(self) -> tuple[str, ...] | None: ...
+    @property
     def constraints(self) -> _Limits: ...
 
 
@@ -165,16 +173,39 @@ def _type(field: Declaration) -> str:
         return "one of " + ", ".join(field.true_values + field.false_values)
     if field.type == "number" and field.precision is not None:
         return f"a number of at most {field.precision} digits, {field.scale or 0} of them decimals"
-    return _TYPES[field.type]
+    if field.type == "list":
+        return f"a list of {field.item_type} items with {field.delimiter!r} between"
+    return _TYPES.get((field.type, field.format)) or _TYPES[field.type, "default"]
+
+
+def _format(field: Declaration) -> str:
+    if field.format == "price":
+        return f"an amount with its currency, {field.currency or 'a code of ISO 4217'}, before or after it"
+    return _FORMATS.get(field.format, f"text in the format {field.format}")
+
+
+def _counted(field: Declaration) -> str:
+    return {"list": "items", "array": "items", "object": "members"}.get(field.type, "characters")
 
 
 _TYPES: Final = {
-    "string": "text",
-    "integer": "an integer of at most 64 bits",
-    "number": "a number",
-    "date": "a date as YYYY-MM-DD",
-    "time": "a time as HH:MM:SS",
-    "datetime": "a date and time as YYYY-MM-DDTHH:MM:SS",
+    ("string", "default"): "text",
+    ("any", "default"): "text",
+    ("integer", "default"): "an integer of at most 64 bits",
+    ("number", "default"): "a number",
+    ("date", "default"): "a date as YYYY-MM-DD",
+    ("time", "default"): "a time as HH:MM:SS",
+    ("datetime", "default"): "a date and time as YYYY-MM-DDTHH:MM:SS",
+    ("year", "default"): "a year of four digits",
+    ("yearmonth", "default"): "a month as YYYY-MM",
+    ("duration", "default"): "a duration as P1Y2M3DT4H5M6S",
+    ("object", "default"): "a JSON object",
+    ("array", "default"): "a JSON array",
+    ("geojson", "default"): "a GeoJSON object",
+    ("geojson", "topojson"): "a TopoJSON object",
+    ("geopoint", "default"): "a longitude and a latitude with a comma between",
+    ("geopoint", "array"): "a JSON array of a longitude and a latitude",
+    ("geopoint", "object"): "a JSON object with lon and lat",
 }
 
 _FORMATS: Final = {
@@ -187,17 +218,17 @@ _FORMATS: Final = {
 _MESSAGES: Final[dict[Code, str | Callable[[Declaration], str]]] = {
     Code.REQUIRED: "a value",
     Code.UNIQUE: "a value that no other record has",
-    Code.MIN_LENGTH: lambda field: f"at least {field.constraints.min_length} characters",
-    Code.MAX_LENGTH: lambda field: f"at most {field.constraints.max_length} characters",
+    Code.MIN_LENGTH: lambda field: f"at least {field.constraints.min_length} {_counted(field)}",
+    Code.MAX_LENGTH: lambda field: f"at most {field.constraints.max_length} {_counted(field)}",
     Code.MINIMUM: lambda field: f"at least {field.constraints.minimum}",
     Code.MAXIMUM: lambda field: f"at most {field.constraints.maximum}",
     Code.EXCLUSIVE_MINIMUM: lambda field: f"more than {field.constraints.exclusive_minimum}",
     Code.EXCLUSIVE_MAXIMUM: lambda field: f"less than {field.constraints.exclusive_maximum}",
     Code.PATTERN: lambda field: f"text that matches {field.constraints.pattern}",
-    Code.ENUM: lambda field: "one of " + ", ".join(field.constraints.enum or ()),
+    Code.ENUM: lambda field: "one of " + ", ".join(field.listed or ()),
     Code.JSON_SCHEMA: "a value its JSON Schema accepts",
     Code.TYPE: _type,
-    Code.FORMAT: lambda field: _FORMATS.get(field.format, f"text in the format {field.format}"),
+    Code.FORMAT: _format,
     Code.CHECK_DIGIT: "a last digit that agrees with the others",
     Code.MISSING_CELL: "a cell for every column",
     Code.EXTRA_CELL: "no more cells than columns",

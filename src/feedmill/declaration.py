@@ -13,13 +13,24 @@ from dataclasses import fields as attributes
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
+from feedmill.declared_kinds import listing_complaints, number_complaints
 from feedmill.errors import SchemaError
 
 if TYPE_CHECKING:
     from feedmill.schema import Constraints, Field
 
-TYPES: Final = ("string", "integer", "number", "boolean", "date", "time", "datetime")
+TYPES: Final = (
+    *("string", "integer", "number", "boolean", "date", "time", "datetime", "year", "yearmonth", "duration"),
+    *("list", "object", "array", "geopoint", "geojson", "any"),
+)
 STRING_FORMATS: Final = ("email", "uri", "uuid", "gtin")
+# Besides default; date, time and datetime have patterns too.
+FORMATS: Final = {
+    "string": STRING_FORMATS,
+    "number": ("price",),
+    "geopoint": ("array", "object"),
+    "geojson": ("topojson",),
+}
 TEMPORAL_TYPES: Final = frozenset({"date", "time", "datetime"})
 TRANSFORMS: Final = ("trim", "collapse", "lower", "upper")
 STORAGES: Final = ("decimal", "float64")
@@ -40,8 +51,8 @@ CONSTRAINT_NAMES: Final = {
     "enum": "enum",
 }
 BOUNDS: Final = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
-_TEXT_ONLY: Final = ("min_length", "max_length", "pattern")
-_ORDERED_TYPES: Final = frozenset({"integer", "number"}) | TEMPORAL_TYPES
+_COUNTED_TYPES: Final = ("string", "list", "array", "object")
+_ORDERED_TYPES: Final = frozenset({"integer", "number", "year", "yearmonth", "duration"}) | TEMPORAL_TYPES
 
 _DATE_DIRECTIVES: Final = frozenset("YymdbBj")
 _TIME_DIRECTIVES: Final = frozenset("HIpMSf")
@@ -81,6 +92,7 @@ def _complaints(field: "Field") -> Iterator[str]:
     yield from _transform_complaints(field)
     yield from _number_complaints(field)
     yield from _boolean_complaints(field)
+    yield from listing_complaints(field)
     yield from _constraint_complaints(field)
 
 
@@ -92,9 +104,10 @@ def _format_complaints(field: "Field") -> Iterator[str]:
             yield from _pattern_complaints(field)
         elif field.format != "any":
             yield f"unknown format {field.format!r}; use default, any, or a pattern of % directives"
-    elif field.type == "string":
-        if field.format not in STRING_FORMATS:
-            yield f"unknown format {field.format!r}; use one of default, {', '.join(STRING_FORMATS)}"
+    elif formats := FORMATS.get(field.type):
+        if field.format not in formats:
+            known = "default or " if len(formats) == 1 else "one of default, "
+            yield f"unknown format {field.format!r}; use {known}{', '.join(formats)}"
     else:
         yield f"unknown format {field.format!r}; a {field.type} has only the format default"
 
@@ -132,8 +145,7 @@ def _transform_complaints(field: "Field") -> Iterator[str]:
 
 
 def _number_complaints(field: "Field") -> Iterator[str]:
-    if field.decimal_char != "." or field.group_char is not None or not field.bare_number:
-        yield "decimalChar, groupChar and bareNumber are not supported; numbers are written like 1234.5"
+    yield from number_complaints(field)
     if field.storage not in STORAGES:
         yield f"unknown storage {field.storage!r}; use one of {', '.join(STORAGES)}"
     sized = field.precision is not None or field.scale is not None
@@ -166,8 +178,10 @@ def _constraint_complaints(field: "Field") -> Iterator[str]:
     for name, written in CONSTRAINT_NAMES.items():
         if getattr(limits, name) is None:
             continue
-        if name in _TEXT_ONLY and field.type != "string":
+        if name == "pattern" and field.type != "string":
             yield f"constraint {written} is for strings, and its type is {field.type}"
+        if name in {"min_length", "max_length"} and field.type not in _COUNTED_TYPES:
+            yield f"constraint {written} is for {', '.join(_COUNTED_TYPES)}, and its type is {field.type}"
         if name in BOUNDS and field.type not in _ORDERED_TYPES:
             yield f"constraint {written} is for numbers, dates and times, and its type is {field.type}"
     yield from _limit_complaints(limits)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from feedmill.declaration import CONSTRAINT_NAMES
 from feedmill.errors import SchemaError
+from feedmill.json_values import JSON_TYPES
 
 if TYPE_CHECKING:
     from feedmill.schema import Field, Schema
@@ -36,18 +37,27 @@ _FIELD_NAMES: Final = {
     "decimal_char": "decimalChar",
     "group_char": "groupChar",
     "bare_number": "bareNumber",
+    "currency": "currency",
+    "item_type": "itemType",
+    "delimiter": "delimiter",
+    "categories": "categories",
+    "categories_ordered": "categoriesOrdered",
 }
 _TEXTS: Final = frozenset(
     {"name", "type", "format", "title", "description", "storage", "decimal_char", "group_char"}
+    | {"currency", "item_type", "delimiter"}
 )
 _LISTS: Final = frozenset({"transforms", "true_values", "false_values"})
 _NUMBERS: Final = frozenset({"precision", "scale"})
+
+# Types whose values a descriptor may have as JSON.
+_WRITTEN_IN_JSON: Final = JSON_TYPES | {"geopoint"}
 
 # Known, but without effect on a record.
 _FIELD_REMARKS: Final = frozenset({"example", "rdfType", "constraints"})
 _SCHEMA_REMARKS: Final = frozenset({"$schema", "title", "description", "fields"})
 # Known, and ignoring them would let bad records through.
-_FIELD_UNSUPPORTED: Final = frozenset({"categories", "categoriesOrdered", "itemType", "delimiter"})
+_FIELD_UNSUPPORTED: Final[frozenset[str]] = frozenset()
 _CONSTRAINTS_UNSUPPORTED: Final = frozenset({"jsonSchema"})
 _SCHEMA_UNSUPPORTED: Final = frozenset({"uniqueKeys", "foreignKeys"})
 _SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch"})
@@ -152,9 +162,24 @@ def _property(where: str, name: str, written: str, value: object) -> object:
         return _count(where, written, value)
     if name == "missing_values":
         return _missing(where, value)
+    if name == "categories":
+        return _categories(where, value)
     if not isinstance(value, bool):
         raise SchemaError(f"{where}: property {written} must be true or false")
     return value
+
+
+def _categories(where: str, value: object) -> tuple[str, ...]:
+    """Read categories: values, or objects with a value and a label, which is for people."""
+    if not isinstance(value, list):
+        raise SchemaError(
+            f"{where}: property categories must be a list of values, or of objects with a value"
+        )
+    values = [each.get("value") if isinstance(each, Mapping) else each for each in value]
+    for each in values:
+        if not isinstance(each, str | int) or isinstance(each, bool):
+            raise SchemaError(f"{where}: categories must be texts or whole numbers, and {each!r} is neither")
+    return tuple(map(str, values))
 
 
 def _constraint_parts(where: str, document: object, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +227,10 @@ def _value(where: str, written: str, value: object, parts: Mapping[str, Any]) ->
         return repr(value)
     if isinstance(value, date | datetime | time):
         return value.isoformat()
+    if isinstance(value, list) and parts.get("type") == "list":
+        return str(parts.get("delimiter", ",")).join(_value(where, written, each, {}) for each in value)
+    if isinstance(value, list | Mapping) and parts.get("type") in _WRITTEN_IN_JSON:
+        return json.dumps(value, default=float, ensure_ascii=False)
     raise SchemaError(f"{where}: {written} must be a number or a text, and {value!r} is neither")
 
 

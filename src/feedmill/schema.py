@@ -12,6 +12,7 @@ from typing import Final
 
 from feedmill import declaration, descriptor
 from feedmill.errors import SchemaError
+from feedmill.json_values import JSON_TYPES
 
 FIELDS_MATCHES: Final = ("exact", "equal", "subset", "superset", "partial")
 """How a header may relate to the fields: the words of Table Schema v2."""
@@ -53,9 +54,11 @@ class Field:
     name : str
         The field's name, and its column's unless a mapping says otherwise.
     type : str, default "string"
-        string, integer, number, boolean, date, time or datetime.
+        string, integer, number, boolean, date, time, datetime, year, yearmonth, duration, list, object,
+        array, geopoint, geojson or any.
     format : str, default "default"
-        string: email, uri, uuid, gtin. date, time, datetime: any, or a strptime pattern.
+        string: email, uri, uuid, gtin. number: price. date, time, datetime: any, or a strptime pattern.
+        geopoint: array, object. geojson: topojson.
     title, description : str
         For people.
     constraints : Constraints
@@ -70,8 +73,19 @@ class Field:
         number: decimal (exact), or float64.
     true_values, false_values : tuple of str
         boolean: the texts that mean it.
-    decimal_char, group_char, bare_number
-        Of Table Schema; only their defaults are supported.
+    decimal_char, group_char : str
+        number (group_char: integer too): the characters of the decimal point and between groups of digits.
+    bare_number : bool, default True
+        number, integer: False takes other characters in front and behind off (``95%``).
+    currency : str
+        number of format price: the one ISO 4217 code that is good; empty takes all.
+    item_type, delimiter : str
+        list: what its items are (string, integer, number, boolean, date, time, datetime), and what stands
+        between.
+    categories : tuple of str or None
+        string, integer: the values there are, as an enum has them.
+    categories_ordered : bool
+        Whether their order means something; for those who use the data.
 
     Raises
     ------
@@ -89,7 +103,7 @@ class Field:
     >>> Field("price", "number", format="money")
     Traceback (most recent call last):
     ...
-    feedmill.errors.SchemaError: field 'price': unknown format 'money'; a number has only the format default
+    feedmill.errors.SchemaError: field 'price': unknown format 'money'; use default or price
     """
 
     name: str
@@ -108,11 +122,21 @@ class Field:
     decimal_char: str = "."
     group_char: str | None = None
     bare_number: bool = True
+    currency: str = ""
+    item_type: str = "string"
+    delimiter: str = ","
+    categories: tuple[str, ...] | None = None
+    categories_ordered: bool = False
 
     def __post_init__(self) -> None:
         if self.precision is not None and self.scale is None:
             object.__setattr__(self, "scale", 0)
         declaration.check(self)
+
+    @property
+    def listed(self) -> tuple[str, ...] | None:
+        """The only values there may be: the enum's, or else the categories."""
+        return self.categories if self.constraints.enum is None else self.constraints.enum
 
     def __repr__(self) -> str:
         return declaration.brief(self, _PLAIN)
@@ -178,6 +202,12 @@ class Schema:
             )
         if len(set(self.primary_key)) < len(self.primary_key):
             raise SchemaError("primaryKey: it names a field twice; name each once")
+        for each in self.fields:
+            if each.name in self.primary_key and each.type in JSON_TYPES:
+                raise SchemaError(
+                    f"primaryKey: {each.name!r} is of type {each.type}, and equal JSON can be written in "
+                    "many ways; take a field of another type"
+                )
         if self.fields_match not in FIELDS_MATCHES:
             raise SchemaError(
                 f"fieldsMatch: unknown word {self.fields_match!r}; use one of {', '.join(FIELDS_MATCHES)}"

@@ -36,6 +36,11 @@ POSTGRES_TYPES = {
     "date": "date",
     "time": "time",
     "datetime": "timestamptz",
+    "year": "integer",
+    "object": "jsonb",
+    "array": "jsonb",
+    "geojson": "jsonb",
+    **dict.fromkeys(("yearmonth", "duration", "list", "geopoint", "any"), "text"),
 }
 
 
@@ -159,7 +164,7 @@ def sqlite_type(field: Field) -> str:
             return "REAL"
         if field.precision is not None and field.precision <= SQLITE_EXACT_DIGITS:
             return f"NUMERIC({field.precision},{field.scale or 0})"
-    return "INTEGER" if field.type in {"integer", "boolean"} else "TEXT"
+    return "INTEGER" if field.type in {"integer", "boolean", "year"} else "TEXT"
 
 
 def create_table(table: TableName, schema: Schema, key: Sequence[str], flavour: Flavour) -> str:
