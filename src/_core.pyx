@@ -48,9 +48,8 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
+from feedmill import iso_4217, json_values
 from feedmill.errors import SchemaError
-from feedmill.iso_4217 import CURRENCIES
-from feedmill.json_values import JSON_TYPES, JsonValues
 
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
 from _core.columns cimport (

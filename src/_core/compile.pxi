@@ -110,7 +110,7 @@ cdef int compile_dress(field_t* op, field) except -1:
     dress.has_extras = not field.bare_number
     dress.has_currency = has_currency
     if has_currency:
-        dress.currencies = compile_words((field.currency,) if field.currency else CURRENCIES)
+        dress.currencies = compile_words((field.currency,) if field.currency else iso_4217.CURRENCIES)
     return 0
 
 
@@ -118,8 +118,8 @@ cdef object compile_pattern(field):
     """Give what the call-out matches a field's texts with: a pattern, a list of JSON values, or nothing."""
     if field.constraints.pattern is not None:
         return re.compile(field.constraints.pattern)
-    if field.type in JSON_TYPES and field.listed is not None:
-        return JsonValues(field.listed)
+    if field.type in json_values.JSON_TYPES and field.listed is not None:
+        return json_values.JsonValues(field.listed)
     return None
 
 
