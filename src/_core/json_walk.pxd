@@ -65,7 +65,7 @@ cdef inline const unsigned char* walk_member(
     p = walk_first(p, end)
     while p != NULL:
         value = walk_value(p, end)
-        if p[n + 1] == c'"' and memcmp(p + 1, name, <size_t> n) == 0:
+        if end - p > n + 1 and p[n + 1] == c'"' and memcmp(p + 1, name, <size_t> n) == 0:
             found = value
         p = walk_next(value, end)
     return found
