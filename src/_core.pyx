@@ -21,7 +21,8 @@
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
-#     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd
+#     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
+#                      seen.pxd
 #
 # and the files included below, which do know objects, are the façade:
 #

@@ -9,6 +9,7 @@
 # booleans as 0 and 1.
 
 from cpython.datetime cimport date_new, datetime_new, get_utc, import_datetime, time_new
+from cpython.dict cimport PyDict_Copy, PyDict_SetItem
 from cpython.float cimport PyFloat_FromDouble
 from cpython.long cimport PyLong_FromLongLong
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
@@ -16,9 +17,15 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 
 from decimal import Decimal
 
+from _core.latin cimport latin_is_ascii, latin_length, latin_put
 from _core.moment cimport civil_date
+from _core.seen cimport SEEN_SLOTS, SEEN_TEXT_MAX, seen_is, seen_slot, seen_t
 from _core.value_text cimport VALUE_TEXT_MAX, value_put_text
 from _core.view cimport rows_has, view_bool, view_has, view_int, view_text
+
+cdef extern from "Python.h":
+    str PyUnicode_New(Py_ssize_t length, Py_UCS4 largest)
+    unsigned char* PyUnicode_1BYTE_DATA(object text)
 
 import_datetime()
 
@@ -30,9 +37,58 @@ cdef enum:
 ctypedef object (*value_maker)(const view_t* view, Py_ssize_t row)
 
 
+cdef str string_of(span_t text):
+    """Make a string of valid UTF-8."""
+    cdef Py_ssize_t length
+    # Python has each string of one character already, and the empty one.
+    if text.n < 2:
+        return PyUnicode_DecodeUTF8(<const char*> text.p, text.n, NULL) if text.n else ""
+    if latin_is_ascii(text):
+        made = PyUnicode_New(text.n, 0x7F)
+        memcpy(PyUnicode_1BYTE_DATA(made), text.p, <size_t> text.n)
+        return made
+    length = latin_length(text)
+    if length < 2:
+        return PyUnicode_DecodeUTF8(<const char*> text.p, text.n, NULL)
+    made = PyUnicode_New(length, 0xFF)
+    latin_put(PyUnicode_1BYTE_DATA(made), text)
+    return made
+
+
 cdef inline str text_value(const view_t* view, Py_ssize_t row):
+    return string_of(view_text(view, row))
+
+
+cdef inline str seen_value(const view_t* view, Py_ssize_t row, seen_t* slots):
+    """Make a column's text, or give the string that the same text became some rows before."""
     cdef span_t text = view_text(view, row)
-    return PyUnicode_DecodeUTF8(<const char*> text.p, text.n, NULL) if text.n else ""
+    cdef seen_t* slot
+    if text.n < 2 or text.n > SEEN_TEXT_MAX:
+        return string_of(text)
+    slot = seen_slot(slots, text)
+    if seen_is(slot, text):
+        return <str> <PyObject*> slot.made
+    made = string_of(text)
+    Py_INCREF(made)
+    if slot.made != NULL:
+        Py_DECREF(<object> <PyObject*> slot.made)
+    slot.p, slot.n, slot.made = text.p, text.n, <void*> <PyObject*> made
+    return made
+
+
+cdef seen_t* open_seen(int ncols) except NULL:
+    cdef seen_t* seen = <seen_t*> calloc(<size_t> max(ncols, 1) * SEEN_SLOTS, sizeof(seen_t))
+    if seen == NULL:
+        raise MemoryError
+    return seen
+
+
+cdef void close_seen(seen_t* seen, int ncols):
+    cdef Py_ssize_t i
+    for i in range(<Py_ssize_t> ncols * SEEN_SLOTS):
+        if seen[i].made != NULL:
+            Py_DECREF(<object> <PyObject*> seen[i].made)
+    free(seen)
 
 
 cdef inline str plain_value(const view_t* view, Py_ssize_t row):
@@ -110,7 +166,14 @@ cdef object sqlite_value(const view_t* view, Py_ssize_t row):
     return plain_value(view, row)
 
 
-cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssize_t row, object record):
+cdef inline object cell_value(const view_t* view, Py_ssize_t row, value_maker make, seen_t* slots):
+    if view.kind == COL_UTF8 and view_has(view, row):
+        return seen_value(view, row, slots)
+    return make(view, row)
+
+
+cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssize_t row, object record,
+                            seen_t* seen):
     """Make a row's tuple, the record number in front unless it is None."""
     cdef int lead = record is not None
     cdef tuple values = PyTuple_New(lead + n)
@@ -120,7 +183,7 @@ cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssi
         Py_INCREF(record)
         PyTuple_SET_ITEM(values, 0, record)
     for i in range(n):
-        value = make(&views[i], row)
+        value = cell_value(&views[i], row, make, seen + i * SEEN_SLOTS)
         Py_INCREF(value)
         PyTuple_SET_ITEM(values, lead + i, value)
     return values
@@ -128,6 +191,7 @@ cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssi
 
 cdef list encode_tuples(const batch_t* batch, rows_t rows, record_base, str style):
     cdef view_t* views
+    cdef seen_t* seen = NULL
     cdef value_maker make
     cdef list made = []
     cdef int64_t base = 0 if record_base is None else record_base
@@ -141,27 +205,36 @@ cdef list encode_tuples(const batch_t* batch, rows_t rows, record_base, str styl
         raise ValueError(f"style {style!r}: expected 'python' or 'sqlite'")
     views = open_views(batch)
     try:
+        seen = open_seen(batch.ncols)
         for row in range(rows.count):
             if rows_has(&rows, row):
                 record = base + batch.record[row] + 1 if numbered else None
-                made.append(row_tuple(views, batch.ncols, make, row, record))
+                made.append(row_tuple(views, batch.ncols, make, row, record, seen))
         return made
     finally:
+        if seen != NULL:
+            close_seen(seen, batch.ncols)
         free(views)
 
 
 cdef list encode_dicts(const batch_t* batch, tuple names):
     cdef view_t* views = open_views(batch)
+    cdef seen_t* seen = NULL
     cdef list made = []
-    cdef dict values
+    # A copy has all keys and its size from the start.
+    cdef dict values, blank = dict.fromkeys(names)
     cdef Py_ssize_t row
     cdef int i
     try:
+        seen = open_seen(batch.ncols)
         for row in range(batch.rows):
-            values = {}
+            values = PyDict_Copy(blank)
             for i in range(batch.ncols):
-                values[names[i]] = python_value(&views[i], row)
+                value = cell_value(&views[i], row, python_value, seen + i * SEEN_SLOTS)
+                PyDict_SetItem(values, names[i], value)
             made.append(values)
         return made
     finally:
+        if seen != NULL:
+            close_seen(seen, batch.ncols)
         free(views)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from feedmill.kernel import Plan
 from feedmill.schema import Field, Schema
@@ -125,3 +126,29 @@ def test_rows_own_their_values_and_nothing_else_does() -> None:
     made = (int("1000001"), "".join(cells), Decimal(cells[1]), date.fromisoformat(cells[2]))
     assert references(row) == references(made)
     assert references(pairs.values()) == references(made)[1:]
+
+
+TEXTS = st.text("abÀÿĀ€😀 ", max_size=60) | st.sampled_from(
+    ["", "a", "ÿ", "ÿÿ", "a" * 48, "é" * 24, "a" * 49]
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=200))
+def test_texts_that_repeat_or_share_a_place_stay_what_they_are(texts: list[str]) -> None:
+    fields = (Field("text"), Field("again"))
+    batch = batch_of([(text, text[::-1]) for text in texts + texts], fields)
+    rows = [(text, text[::-1]) for text in texts + texts]
+    assert batch.tuples() == rows
+    assert batch.tuples(style="sqlite") == rows
+    assert batch.dicts() == [dict(zip(("text", "again"), row, strict=True)) for row in rows]
+    # Hashes and widths are those of strings made by Python, or they would be no keys.
+    assert [hash(row[0]) for row in batch.tuples()] == [hash(row[0]) for row in rows]
+
+
+def test_a_text_that_repeats_is_kept_by_its_rows_alone() -> None:
+    text = "a brand that comes again"
+    rows = batch_of([(text,)] * 3, (Field("text"),)).tuples()
+    made = "".join([text[:5], text[5:]])
+    assert len({id(row[0]) for row in rows}) == 1
+    # Three rows hold it, where one variable and the list below hold `made`.
+    assert references([rows[0][0]])[0] - references([made])[0] == 3 - 1
