@@ -52,7 +52,7 @@ def test_copy_sends_jsonb_with_its_version() -> None:
 def test_columns_of_a_table() -> None:
     schema = Schema(FIELDS)
     made = create_table(TableName("t"), schema, (), "postgresql")
-    assert all(words in made for words in ('"o" jsonb', '"l" text', '"y" integer', '"p" numeric(8,2)'))
+    assert all(words in made for words in ('"o" jsonb', '"l" text', '"y" bigint', '"p" numeric(8,2)'))
     made = create_table(TableName("t"), schema, (), "sqlite")
     assert all(words in made for words in ('"o" TEXT', '"l" TEXT', '"y" INTEGER'))
 

@@ -36,7 +36,7 @@ POSTGRES_TYPES = {
     "date": "date",
     "time": "time",
     "datetime": "timestamptz",
-    "year": "integer",
+    "year": "bigint",
     "object": "jsonb",
     "array": "jsonb",
     "geojson": "jsonb",

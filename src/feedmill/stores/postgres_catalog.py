@@ -47,7 +47,6 @@ FROM_TEXT = {"S", "E", "U", "I"}
 FITS = {
     "uuid": {"uuid", "text", "varchar"},
     "bigint": {"int2", "int4", "int8", "numeric", "text", "varchar"},
-    "integer": {"int2", "int4", "int8", "numeric", "text", "varchar"},
     "jsonb": {"jsonb"},
     "numeric": {"numeric", "text", "varchar"},
     "double precision": {"float8", "text", "varchar"},
