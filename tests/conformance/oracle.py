@@ -17,9 +17,12 @@ DEVIATIONS = Path(__file__).parents[2] / "docs" / "deviations.md"
 
 
 @cache
-def deviations() -> dict[str, str]:
-    """Read docs/deviations.md: what feedmill does, by case."""
-    lines = [line for line in DEVIATIONS.read_text("utf-8").splitlines() if line.startswith("| `")]
+def deviations(section: str) -> dict[str, str]:
+    """Read a section of docs/deviations.md: what feedmill does, by case."""
+    _, _, rest = DEVIATIONS.read_text("utf-8").partition(f"\n## {section}\n")
+    assert rest, f"docs/deviations.md has no section {section!r}"
+    table = rest.partition("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0].strip("`"): row[2] for row in rows}
 
