@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from feedmill.pipeline.config import PipelineConfig
     from feedmill.stores.protocol import RunInfo
 
+SIGNAL_POLL_S: Final = 0.2
+"""Seconds after which a waiting main thread looks for signals: the system may hand one that comes close behind
+another to any thread, and then nothing wakes the thread that has to handle it."""
+
 READER_GRACE_S: Final = 1.0
 """Seconds for the reader to see that the run is over; one that waits for a terminal or a pipe never would."""
 
@@ -136,7 +140,8 @@ class Pipeline:
         thread = threading.Thread(target=work, name="feedmill-run-1", daemon=True)
         try:
             thread.start()
-            thread.join()
+            while thread.is_alive():
+                thread.join(SIGNAL_POLL_S)
         except RuntimeError as error:
             # The system gives no more threads.
             if self._config.rejects is not None:
