@@ -19,7 +19,8 @@
 #                      values.pxd    one cell                      checks.pxd    constraints
 #                      rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
-#     values           number*.pxd temporal*.pxd text*.pxd formats*.pxd wordset.pxd numeric_binary.pxd
+#     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
+#                      language.pxd wordset.pxd numeric_binary.pxd
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
@@ -49,7 +50,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
-from feedmill import iso_4217, json_values
+from feedmill import iso_3166, iso_4217, iso_639, json_values
 from feedmill.errors import SchemaError
 
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
@@ -60,8 +61,9 @@ from _core.columns cimport (
 from _core.kinds cimport kind_check
 from _core.number cimport float_parse, numeric_check
 from _core.plan cimport (
-    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON,
-    FORMAT_URI, FORMAT_UUID, KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION,
+    FORMAT_BINARY, FORMAT_COUNTRY, FORMAT_CURRENCY, FORMAT_EMAIL, FORMAT_GTIN, FORMAT_ISBN, FORMAT_LANGUAGE,
+    FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON, FORMAT_URI, FORMAT_UUID, FORMAT_VIN,
+    KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION,
     KIND_FLOAT, KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING,
     KIND_TIME, KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY,
     MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, TRANSFORM_UPPER,

@@ -5,7 +5,6 @@ datetime, ipaddress, re, str). Nothing here is fast, and nothing here looks at t
 """
 
 import calendar
-import ipaddress
 import json
 import math
 import re
@@ -17,7 +16,9 @@ from typing import Any
 from feedmill.codes import Code
 from feedmill.iso_4217 import CURRENCIES
 from feedmill.schema import Field
+from tests import reference_formats as formats
 from tests import reference_kinds as kinds
+from tests.reference_formats import WrongError
 
 type Value = str | int | Decimal | float | bool | date | time | datetime
 
@@ -32,14 +33,6 @@ INTEGER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?(?:[eE](?P<exponent>[+-]?[0-9]+))?"
 )
-
-
-class WrongError(Exception):
-    """The text is no value of the field; carries the code."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code.word)
-        self.code = code
 
 
 def transformed(text: str, field: Field) -> str:
@@ -65,7 +58,7 @@ def value_of(text: str, field: Field) -> Value:
         text = written
     match field.type:
         case "string":
-            check_format(text, field.format)
+            formats.check(text, field.format)
             return text
         case "integer":
             return integer(text)
@@ -352,85 +345,3 @@ def offset(zone: str) -> timedelta:
     if minutes > 59 or ahead > FARTHEST_ZONE:
         raise ValueError
     return -ahead if zone[0] == "-" else ahead
-
-
-# Formats of strings ——————————————————————————————————————————————————————————————————————————————————
-
-
-def check_format(text: str, name: str) -> None:
-    match name:
-        case "email":
-            good = is_email(text)
-        case "uri":
-            good = bool(URI.fullmatch(text)) and is_host(URI.fullmatch(text))
-        case "uuid":
-            good = bool(UUID.fullmatch(text))
-        case "gtin":
-            good = check_gtin(text)
-        case _:
-            good = True
-    if not good:
-        raise WrongError(Code.FORMAT)
-
-
-UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-
-# RFC 3986, appendix A.
-PCT = r"%[0-9A-Fa-f]{2}"
-SUB_DELIMS = r"!$&'()*+,;="
-UNRESERVED = r"A-Za-z0-9._~\-"
-REG_NAME = rf"(?:[{UNRESERVED}{SUB_DELIMS}]|{PCT})*"
-PCHAR = rf"(?:[{UNRESERVED}{SUB_DELIMS}:@]|{PCT})"
-REST = rf"(?:[{UNRESERVED}{SUB_DELIMS}:@/?]|{PCT})*"
-AUTHORITY = rf"(?:(?:[{UNRESERVED}{SUB_DELIMS}:]|{PCT})*@)?(?P<host>\[[^\[\]/?#@]*\]|{REG_NAME})(?::[0-9]*)?"
-HIER_PART = rf"(?://{AUTHORITY}(?:/{PCHAR}*)*|/(?:{PCHAR}+(?:/{PCHAR}*)*)?|{PCHAR}+(?:/{PCHAR}*)*|)"
-URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:{HIER_PART}(?:\?{REST})?(?:#{REST})?", re.ASCII)
-IP_FUTURE = re.compile(rf"[vV][0-9A-Fa-f]+\.[{UNRESERVED}{SUB_DELIMS}:]+")
-
-
-def is_host(found: re.Match[str] | None) -> bool:
-    assert found is not None
-    host = found["host"]
-    if not host or not host.startswith("["):
-        return True
-    return bool(IP_FUTURE.fullmatch(host[1:-1])) or is_ipv6(host[1:-1])
-
-
-def is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
-def is_ipv4(text: str) -> bool:
-    parts = text.split(".")
-    return len(parts) == 4 and all(re.fullmatch(r"[0-9]{1,3}", part) and int(part) < 256 for part in parts)
-
-
-ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010FFFF]+"
-LOCAL = re.compile(rf"{ATOM}(?:\.{ATOM})*|\"(?:[ !#-\[\]-~\x80-\U0010FFFF]|\\[ -~])*\"")
-LABEL = re.compile(r"[A-Za-z0-9\x80-\U0010FFFF](?:[A-Za-z0-9\-\x80-\U0010FFFF]*[A-Za-z0-9\x80-\U0010FFFF])?")
-
-
-def is_email(text: str) -> bool:
-    """Hold an address to RFC 5321 (with RFC 6531's letters); lengths count octets."""
-    local, at, domain = text.rpartition("@")
-    if not at or not LOCAL.fullmatch(local) or len(local.encode()) > 64:
-        return False
-    if domain.startswith("[") and domain.endswith("]"):
-        literal = domain[1:-1]
-        return is_ipv6(literal[5:]) if literal[:5].upper() == "IPV6:" else is_ipv4(literal)
-    labels = domain.split(".")
-    fits = len(domain.encode()) <= 255 and all(len(label.encode()) <= 63 for label in labels)
-    return fits and all(LABEL.fullmatch(label) for label in labels)
-
-
-def check_gtin(text: str) -> bool:
-    if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", text):
-        return False
-    # GS1: from the right, digits weigh 1 and 3 in turn, and the sum is a multiple of ten.
-    if sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text))) % 10:
-        raise WrongError(Code.CHECK_DIGIT)
-    return True

@@ -93,6 +93,28 @@ GTINS = listed(
     "123456789012|00o27000382493|12345670|1234567|123456789|0123456789|01234567890|012345678901234",
     "٤006381333931|00000000| 96385074",
 )
+ISBNS = listed(
+    "0306406152|0306406153|080442957X|080442957x|08044295X7|9780306406157|9780306406158|9771234567898|9798886451740",
+    "978-0-306-40615-7|X306406152|0-306-40615-2|030640615|97803064061570|٠306406152|978030640615X",
+)
+VINS = listed(
+    "1M8GDM9AXKP042788|1M8GDM9A1KP042788|11111111111111111|1m8gdm9axkp042788|IM8GDM9AXKP042788|1M8GDM9AXKP04278",
+    "5GZCZ43D13S812715|SGZCZ43D13S812715|WVWZZZ1JZ3W386752|1M8GDM9AXKP0427888|1M8GDM9AÄKP04278",
+)
+REGISTERED = listed("EUR|BRL|eur|XXX|EU|BR|BRA|br|UK|GB|GBR|076|DEU|DE |")
+LANGUAGES = listed(
+    "en|EN|pt-BR|zh-Hant-TW|de-CH-1996|sl-rozaj-biske|es-419|en-a-bbb-x-a|x-whatever|x|x-|en-|-en|qq|und|mas",
+    "english|en_US|i-klingon|zh-cmn-Hans-CN|zh-yue-cmn-gan-abc|a-DE|en-x|en-x-1|en-a|en-a-b|ar-a-aaa-b-bbb|de--AT",
+    "de-419-DE|de-Latn-Latn|de-1996-1996|hy-Latn-IT-arevela|en-abcdefghi|en-x-abcdefghi|de-19966|é|en-É|de-0|en-0-aa",
+)
+BINARIES = listed(
+    "aGk=|aGk|aGkh|aG=k|====|A===|AA==|AB==|aGk=\n|aGkh aGkh|-_-_|+/+/|aGk=aGkh|é+/=|AA=A|=AAA|A|AA|AAA="
+)
+STRING_FORMATS = {
+    "email": EMAILS, "uri": URIS, "uuid": UUIDS, "gtin": GTINS, "isbn": ISBNS, "vin": VINS,
+    "currency": REGISTERED, "country": REGISTERED, "language": LANGUAGES, "binary": BINARIES,
+}  # fmt: skip
+"""Texts for each format of strings."""
 
 JSONS = (
     *(
@@ -265,7 +287,8 @@ KINDS = {
     "geojson": GEOJSONS,
 }
 
-_PLAIN = (*WORDS, *BOOLEANS, *INTEGERS, *NUMBERS, *MOMENTS, *EMAILS, *URIS, *UUIDS, *GTINS)
+_FORMATS = tuple(text for texts in STRING_FORMATS.values() for text in texts)
+_PLAIN = (*WORDS, *BOOLEANS, *INTEGERS, *NUMBERS, *MOMENTS, *_FORMATS)
 _KINDS = (*JSONS, *GEOJSONS, *GEOPOINTS, *DURATIONS, *YEARS, *LISTS, *DRESSED)
 EVERYTHING = tuple(dict.fromkeys((*_PLAIN, *_KINDS)))
 

@@ -30,7 +30,6 @@ MOMENTS = st.datetimes(timezones=st.just(UTC)) | st.sampled_from(
 ZONES = st.sampled_from(["", "Z", "+00:00", "-02:30", "+15:59", "-15:59", "+16:00", "+0130", "+00:60", " Z"])
 SLIPS = st.sampled_from(["", "0", "1", "9", " ", "-", "T", "é"])
 FRACTIONS = st.sampled_from(["", "", ".5", ".123456", ".1234560", ".1234567", "."])
-STRING_FORMATS = {"email": samples.EMAILS, "uri": samples.URIS, "uuid": samples.UUIDS, "gtin": samples.GTINS}
 
 
 @st.composite
@@ -41,7 +40,7 @@ def texts(draw: st.DrawFn, field: Field) -> str:
         return draw(EVERYTHING)
     match field.type:
         case "string":
-            return draw(st.sampled_from(STRING_FORMATS.get(field.format, samples.WORDS)))
+            return draw(st.sampled_from(samples.STRING_FORMATS.get(field.format, samples.WORDS)))
         case "integer":
             return draw(INTEGERS if kind < 6 else st.sampled_from(samples.INTEGERS))
         case "number":
@@ -99,9 +98,8 @@ def fields(draw: st.DrawFn, name: str) -> Field:
     )
     match kind:
         case "string":
-            field = replace(
-                field, format=draw(st.sampled_from(["default", "default", "email", "uri", "uuid", "gtin"]))
-            )
+            names = ["default", "default", "default", *samples.STRING_FORMATS]
+            field = replace(field, format=draw(st.sampled_from(names)))
             extra = tuple(draw(st.lists(st.sampled_from(["trim", "collapse", "lower", "upper"]), max_size=3)))
             field = replace(field, transforms=extra)
         case "number" if draw(st.booleans()):

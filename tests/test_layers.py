@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "feedmill"
 
 # From the bottom up; a module may import from its own layer and from those before it. A package is one entry.
 LAYERS = (
-    ("codes", "errors", "iso_4217", "json_values"),
+    ("codes", "errors", "iso_3166", "iso_4217", "iso_639", "json_values"),
     ("schema", "declaration", "declared_kinds", "descriptor", "dialect", "records"),
     ("_core",),
     ("kernel",),

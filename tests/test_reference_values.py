@@ -19,7 +19,7 @@ DIALECT = Dialect(header=False)
 
 def kinds() -> Iterator[Field]:
     """List fields of every type, format, size and transform."""
-    for name in ("default", *strategies.STRING_FORMATS):
+    for name in ("default", *samples.STRING_FORMATS):
         yield Field("v", format=name)
     for transform in ("trim", "collapse", "lower", "upper"):
         yield Field("v", transforms=(transform,))

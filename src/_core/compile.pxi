@@ -18,7 +18,11 @@ cdef frozenset WHOLE_KINDS = frozenset({
 cdef dict FORMATS = {
     "default": FORMAT_NONE, "email": FORMAT_EMAIL, "uri": FORMAT_URI, "uuid": FORMAT_UUID,
     "gtin": FORMAT_GTIN, "array": FORMAT_POINT_ARRAY, "object": FORMAT_POINT_OBJECT,
-    "topojson": FORMAT_TOPOJSON,
+    "topojson": FORMAT_TOPOJSON, "isbn": FORMAT_ISBN, "vin": FORMAT_VIN, "currency": FORMAT_CURRENCY,
+    "country": FORMAT_COUNTRY, "language": FORMAT_LANGUAGE, "binary": FORMAT_BINARY,
+}
+cdef dict REGISTRIES = {
+    "currency": iso_4217.CURRENCIES, "country": iso_3166.COUNTRIES, "language": iso_639.LANGUAGES,
 }
 cdef dict TRANSFORMS = {
     "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER,
@@ -41,6 +45,8 @@ cdef int compile_field(field_t* op, schema, field) except -1:
         op.precision, op.scale = field.precision, field.scale or 0
     if op.kind in (KIND_STRING, KIND_GEOPOINT, KIND_GEOJSON):
         op.format = FORMATS[field.format]
+        if field.format in REGISTRIES:
+            op.registry = compile_words(REGISTRIES[field.format])
     elif op.kind == KIND_LIST:
         compile_list(op, field)
     elif op.kind in (KIND_INTEGER, KIND_DECIMAL, KIND_NUMERIC, KIND_FLOAT):

@@ -53,6 +53,12 @@ cdef enum:
     FORMAT_POINT_ARRAY   # of geopoints
     FORMAT_POINT_OBJECT
     FORMAT_TOPOJSON
+    FORMAT_ISBN          # from here on: identifiers.pxd
+    FORMAT_VIN
+    FORMAT_CURRENCY
+    FORMAT_COUNTRY
+    FORMAT_LANGUAGE
+    FORMAT_BINARY
 
 cdef enum:
     TRANSFORM_TRIM
@@ -97,6 +103,7 @@ ctypedef struct field_t:
     int ntransforms
     bint only_trims       # the one transform is trim, as is most usual
     int format            # FORMAT_*
+    wordset_t* registry   # of the formats that are codes: all there are
     dress_t* dress        # NULL: numbers are written plainly
     int item_kind         # of lists
     span_t delimiter
@@ -193,6 +200,7 @@ cdef inline void field_free(field_t* field) noexcept nogil:
     wordset_free(field.missing_words)
     wordset_free(field.booleans)
     wordset_free(field.words)
+    wordset_free(field.registry)
     free(<void*> field.transforms)
     free(<void*> field.pattern_of_time)
     free(<void*> field.delimiter.p)

@@ -12,14 +12,15 @@ from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
 from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
+from _core.identifiers cimport identifier_check
 from _core.kinds cimport kind_put
 from _core.number cimport (
     decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle,
 )
 from _core.number_dress cimport dress_off
 from _core.plan cimport (
-    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL,
-    KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
+    FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, FORMAT_UUID, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME,
+    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
     TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
 )
 from _core.reader cimport (
@@ -149,7 +150,9 @@ cdef inline int value_format(const field_t* op, span_t text) noexcept nogil:
         return uri_check(text)
     elif op.format == FORMAT_EMAIL:
         return email_check(text)
-    return uuid_check(text)
+    elif op.format == FORMAT_UUID:
+        return uuid_check(text)
+    return identifier_check(op, text)
 
 
 # Missing values

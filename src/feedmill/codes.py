@@ -212,7 +212,13 @@ _FORMATS: Final = {
     "email": "an e-mail address",
     "uri": "a URI with its scheme",
     "uuid": "a UUID",
+    "binary": "base64 with its padding",
     "gtin": "a GTIN of 8, 12, 13 or 14 digits",
+    "isbn": "an ISBN of 10 or 13 characters without hyphens",
+    "vin": "a VIN of 17 capital letters and digits without I, O and Q",
+    "currency": "a currency code of ISO 4217",
+    "country": "a country code of ISO 3166",
+    "language": "a language tag like pt-BR",
 }
 
 _MESSAGES: Final[dict[Code, str | Callable[[Declaration], str]]] = {
@@ -229,7 +235,9 @@ _MESSAGES: Final[dict[Code, str | Callable[[Declaration], str]]] = {
     Code.JSON_SCHEMA: "a value its JSON Schema accepts",
     Code.TYPE: _type,
     Code.FORMAT: _format,
-    Code.CHECK_DIGIT: "a last digit that agrees with the others",
+    Code.CHECK_DIGIT: lambda field: (
+        f"a {'ninth' if field.format == 'vin' else 'last'} digit that agrees with the others"
+    ),
     Code.MISSING_CELL: "a cell for every column",
     Code.EXTRA_CELL: "no more cells than columns",
     Code.UNCLOSED_QUOTE: "a closing quote before the end of the feed",

@@ -23,7 +23,10 @@ TYPES: Final = (
     *("string", "integer", "number", "boolean", "date", "time", "datetime", "year", "yearmonth", "duration"),
     *("list", "object", "array", "geopoint", "geojson", "any"),
 )
-STRING_FORMATS: Final = ("email", "uri", "uuid", "gtin")
+STRING_FORMATS: Final = (
+    *("email", "uri", "uuid", "binary"),
+    *("gtin", "isbn", "vin", "currency", "country", "language"),
+)
 # Besides default; date, time and datetime have patterns too.
 FORMATS: Final = {
     "string": STRING_FORMATS,

@@ -57,8 +57,8 @@ class Field:
         string, integer, number, boolean, date, time, datetime, year, yearmonth, duration, list, object,
         array, geopoint, geojson or any.
     format : str, default "default"
-        string: email, uri, uuid, gtin. number: price. date, time, datetime: any, or a strptime pattern.
-        geopoint: array, object. geojson: topojson.
+        string: email, uri, uuid, binary, gtin, isbn, vin, currency, country, language. number: price.
+        date, time, datetime: any, or a strptime pattern. geopoint: array, object. geojson: topojson.
     title, description : str
         For people.
     constraints : Constraints
