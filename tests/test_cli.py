@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import re
 import sqlite3
 import sys
@@ -236,6 +237,14 @@ def test_the_report_has_few_other_keys(shop: Command) -> None:
     validate(shop, "mixed.csv", report="report.json")
     assert set(shop.report()) - set(REPORT_KEYS) == {"failed_jobs", "stored", "stopped"}
     assert set(shop.report()["per_worker"][0]) - set(WORKER_KEYS) == {"failed"}
+
+
+def test_the_report_of_a_feed_whose_name_is_no_utf_8(shop: Command) -> None:
+    name = b"good-\xff.csv"
+    (Path(os.fsdecode(os.fsencode(shop.directory) + b"/" + name))).write_text(GOOD)
+    done = shop("validate", os.fsdecode(name), schema="items.json", report="report.json")
+    assert done.code == 0
+    assert os.fsencode(shop.report()["feed"]) == name
 
 
 def test_rejects_in_csv(shop: Command) -> None:

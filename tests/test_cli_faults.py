@@ -16,6 +16,7 @@ from tests.command import Command
 from tests.test_cli import GOOD, MIXED, SCHEMA
 
 SECRET = "s3cr3t-word"
+OFFER_COLUMNS = "dealer_code,sku,title,price,currency,stock,condition,url,updated_at"
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def shop(feedmill: Command) -> Command:
     feedmill.write("typo.json", {"fields": [{"name": "sku", "constraint": {"required": True}}]})
     feedmill.write("pattern.json", {"fields": [{"name": "sku", "constraints": {"pattern": "("}}]})
     feedmill.write("key.json", {"primaryKey": "id", "fields": [{"name": "sku"}]})
+    feedmill.write("offers.csv", OFFER_COLUMNS + "\n")
     (feedmill.directory / "folder").mkdir()
+    (feedmill.directory / "folder.csv").mkdir()
     (feedmill.directory / "link.csv").symlink_to("elsewhere.csv")
     return feedmill
 
@@ -98,10 +101,10 @@ WRONG = {
     "a map without header": (VALIDATE + "--map title=x --no-header", "no header"),
     # outputs
     "rejects in no directory": (VALIDATE + "--rejects no/r.csv", "no/r.csv", "No such file or directory"),
-    "rejects in a directory": (VALIDATE + "--rejects folder", "folder", "directory"),
+    "rejects in a directory": (VALIDATE + "--rejects folder.csv", "folder.csv", "directory"),
     "rejects of no kind": (VALIDATE + "--rejects r.txt", "r.txt", ".csv or .jsonl"),
     "rejects in a link": (VALIDATE + "--rejects link.csv", "link.csv", "symbolic link"),
-    "rejects over the feed": (VALIDATE + "--rejects ./good.csv", "--rejects good.csv", "overwrite"),
+    "rejects over the feed": (VALIDATE + "--rejects ./good.csv", "--rejects ./good.csv", "overwrite"),
     "rejects over the schema": (
         "validate good.csv --schema ./items.csv --rejects items.csv",
         *("--rejects items.csv", "overwrite"),
@@ -109,7 +112,9 @@ WRONG = {
     "good records over the feed": (VALIDATE + "--valid good.csv", "--valid good.csv", "overwrite"),
     "two outputs in one": (VALIDATE + "--valid r.csv --rejects ./r.csv", "--valid and --rejects", "r.csv"),
     "good records in a database": (VALIDATE + "--valid sqlite:///a.db", "sqlite:///a.db", ".csv or .jsonl"),
-    "a report in no directory": (VALIDATE + "--report no/r.json", "no/r.json", "cannot be written"),
+    "a report in no directory": (VALIDATE + "--report no/r.json", "no/r.json", "No such file or directory"),
+    "a report in a directory": (VALIDATE + "--report folder", "folder", "directory"),
+    "a report in a link": (VALIDATE + "--report link.csv", "link.csv", "symbolic link"),
     "a report over what is loaded": (LOAD + "out.csv --report ./out.csv", "--to and --report", "out.csv"),
     "a report over the database": (LOAD + "sqlite:///a.db --report a.db", "--to and --report", "a.db"),
     "a report over the schema": (VALIDATE + "--report items.json", "--report items.json", "overwrite"),
@@ -120,7 +125,7 @@ WRONG = {
     "no table's name": (LOAD + "sqlite:///a.db --table a.b.c", "'a.b.c'", "schema.table"),
     "a file has no keys": (LOAD + "out.csv --mode upsert", "out.csv", "replace or append"),
     "a file over the feed": (LOAD + "good.csv", "--to good.csv", "overwrite"),
-    "products in a file": ("process good.csv --to out.csv", "out.csv", "sqlite:///"),
+    "products in a file": ("process offers.csv --to out.csv", "out.csv", "sqlite:///"),
     "products without their fields": ("process good.csv --schema items.json", "'dealer_code'"),
     "no such dealers": ("process good.csv --dealers no.csv", "no.csv", "No such file"),
     # resuming
@@ -132,6 +137,25 @@ WRONG = {
     "a file cannot be resumed": (LOAD + "out.csv --resume", "out.csv", "without --resume"),
     "no state to resume": (VALIDATE + "--resume", "--resume", "leave"),
 }
+
+
+@pytest.mark.parametrize("option", ["--schema", "--dealers", "--rejects", "--report"])
+def test_an_empty_name_is_none(shop: Command, option: str) -> None:
+    """As a shell's unset variable leaves it; nothing is done as if the option had not been given."""
+    before = snapshot(shop.directory)
+    done = shop("process", "good.csv", option, "")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"feedmill process: Invalid value for '{option}': the name of a file is empty")
+    assert snapshot(shop.directory) == before
+
+
+@pytest.mark.parametrize("feed", ["no.csv", "no*.csv", "folder", "empty.csv", "other.csv", "sheet.csv"])
+def test_a_feed_that_cannot_be_processed_makes_no_database(shop: Command, feed: str) -> None:
+    shop.write("dealers.csv", "code,name\nD1,First\n")
+    before = snapshot(shop.directory)
+    done = shop("process", feed, dealers="dealers.csv")
+    assert (done.code, done.out) == (2, "")
+    assert snapshot(shop.directory) == before
 
 
 @pytest.mark.parametrize(

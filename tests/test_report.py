@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, asdict, fields, replace
-from pathlib import Path
 
 import pytest
 
@@ -106,14 +105,6 @@ def test_keys_of_a_later_version_are_left_out() -> None:
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a feedmill report|Expecting"):
         Report.from_json(text)
-
-
-def test_it_is_saved_in_utf_8(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    path.write_text("what was there before, and is longer" * 100)
-    REPORT.save(path)
-    assert path.read_bytes() == REPORT.to_json().encode()
-    assert "fünf.csv".encode() in path.read_bytes()
 
 
 def test_it_cannot_be_changed() -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,7 @@ from feedmill.errors import FeedmillError, RunError
 from feedmill.options import (
     COMMON_OPTIONS,
     DIALECT_OPTIONS,
+    FILE,
     Arguments,
     add_options,
     check_files,
@@ -42,6 +44,7 @@ from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
 from feedmill.stores.merge import MODES
+from feedmill.stores.outfile import OutFile
 
 ALL_GOOD: Final = 0
 SOME_FAILED: Final = 1
@@ -49,7 +52,9 @@ INTERRUPTED: Final = 130
 DEFAULT_URL: Final = "sqlite:///feedmill.db"
 
 _feeds = click.argument("feeds", nargs=-1, required=True, metavar="FEED…")
-_schema = click.option("--schema", required=True, metavar="S", help="A Table Schema, JSON or TOML.")
+_schema = click.option(
+    "--schema", type=FILE, required=True, metavar="S", help="A Table Schema, JSON or TOML."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -65,8 +70,10 @@ def cli() -> None:
 @cli.command("process")
 @_feeds
 @click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
-@click.option("--schema", metavar="S", help="A Table Schema instead of the built-in product schema.")
-@click.option("--dealers", metavar="CSV", help="Known dealers, code,name: added before the run.")
+@click.option(
+    "--schema", type=FILE, metavar="S", help="A Table Schema instead of the built-in one of products."
+)
+@click.option("--dealers", type=FILE, metavar="CSV", help="Known dealers, code,name: added before the run.")
 @click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
 @click.option(
     "--every-outcome", is_flag=True, help="An outcome row for unchanged and duplicate records, too."
@@ -117,7 +124,7 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
 @cli.command("validate")
 @_feeds
 @_schema
-@click.option("--valid", metavar="OUT", help="Write the good records here: .csv or .jsonl.")
+@click.option("--valid", type=FILE, metavar="OUT", help="Write the good records here: .csv or .jsonl.")
 @add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
 def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **arguments: object) -> None:
     """Hold feeds against a schema, without a database."""
@@ -143,16 +150,21 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
     """Run a command's job, print what became of it, and leave with its exit code."""
     is_quiet = bool(arguments["quiet"])
     check_files(arguments, feeds)
-    with console.run_display(is_quiet=is_quiet, with_bar=not arguments["no_progress"]) as display:
-        options = run_options_of(arguments, feeds, display)
-        report: Report | None
-        fault: FeedmillError | None
-        try:
-            report, fault = run(options), None
-        except FeedmillError as error:
-            report, fault = report_of(error), error
-    if report is not None:
-        _tell(report, arguments, is_quiet=is_quiet)
+    report: Report | None
+    fault: FeedmillError | None
+    with ExitStack() as at_end:
+        # Opened before the run, so that what cannot be written is known before it.
+        report_file = OutFile(str(arguments["report"]), RunError) if arguments["report"] else None
+        if report_file is not None:
+            at_end.callback(report_file.discard)
+        with console.run_display(is_quiet=is_quiet, with_bar=not arguments["no_progress"]) as display:
+            options = run_options_of(arguments, feeds, display)
+            try:
+                report, fault = run(options), None
+            except FeedmillError as error:
+                report, fault = report_of(error), error
+        if report is not None:
+            _tell(report, report_file, is_quiet=is_quiet)
     if fault is not None:
         raise fault
     if report is not None and report.stopped == "interrupted":
@@ -160,16 +172,14 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
     sys.exit(SOME_FAILED if report is not None and report.failures else ALL_GOOD)
 
 
-def _tell(report: Report, arguments: Arguments, *, is_quiet: bool) -> None:
+def _tell(report: Report, file: OutFile | None, *, is_quiet: bool) -> None:
     if not is_quiet:
         console.show_outcomes(report)
     console.show_last_lines(report)
-    if arguments["report"]:
-        path = Path(str(arguments["report"]))
-        try:
-            report.save(path)
-        except OSError as error:
-            raise RunError(f"{path}: the report cannot be written: {error.strerror}") from None
+    if file is not None:
+        # The name of a feed may be no UTF-8; the escapes are JSON's own.
+        file.write(report.to_json().encode("utf-8", "backslashreplace"))
+        file.commit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,11 +7,10 @@ An option here says what it is called, what it is for, and which value of the li
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Final, cast
 
@@ -71,7 +70,21 @@ _THREADS: Final = click.IntRange(min=1, max=1024)
 """A mistyped number of threads should not take the machine's memory for their stacks."""
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+class FileName(click.ParamType):
+    """A file's name: not an empty text, which is what an unset variable of a shell leaves."""
+
+    name = "file"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse an empty name."""
+        if not value:
+            self.fail("the name of a file is empty", param, ctx)
+        return value
+
+
+FILE: Final = FileName()
 
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
     _option("--workers", type=_THREADS, metavar="N", help="Worker threads; the number of CPUs by default."),
@@ -92,14 +105,14 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         show_default=True,
         help="Bytes of input a job gets.",
     ),
-    _option("--rejects", type=_FILE, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
+    _option("--rejects", type=FILE, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
     _option(
         "--max-failures",
         type=_failure_limit,
         metavar="N|P%",
         help="Stop when more records than this have failed.",
     ),
-    _option("--report", type=_FILE, metavar="OUT", help="Write the run's report here, as JSON."),
+    _option("--report", type=FILE, metavar="OUT", help="Write the run's report here, as JSON."),
     _option(
         "--log-every",
         type=_COUNT,
@@ -170,7 +183,7 @@ def run_options_of(
         job_buffer=given.job_buffer,
         result_buffer=given.result_buffer,
         chunk_size=given.chunk_size,
-        rejects=None if given.rejects is None else str(given.rejects),
+        rejects=given.rejects,
         failure_limit=given.max_failures,
         log_every=given.log_every,
         resume=given.resume,
@@ -180,7 +193,7 @@ def run_options_of(
 
 
 def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
-    """Refuse outputs that would overwrite a file of the run, and a report that cannot be written in the end.
+    """Refuse outputs that would overwrite a file of the run.
 
     Raises
     ------
@@ -192,12 +205,6 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
         outputs = {"--to": path, **outputs}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
     refuse_overwriting(outputs, [*inputs, *(feed for feed in find_feeds(feeds) if feed != STDIN)])
-    if arguments["report"]:
-        report = Path(str(arguments["report"]))
-        if not os.access(report if report.exists() else report.absolute().parent, os.W_OK):
-            raise UsageError(
-                f"{report}: the report cannot be written; name a file in a directory that can be written to."
-            )
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

@@ -177,10 +177,6 @@ class Report:
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a feedmill report: {error!r}") from error
 
-    def save(self, path: Path) -> None:
-        """Write it to a file, as JSON in UTF-8."""
-        path.write_text(self.to_json(), encoding="utf-8")
-
 
 def peak_rss_bytes() -> int:
     """Ask the operating system for the most memory this process ever had resident."""

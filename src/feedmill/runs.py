@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Protocol, Self, runtime_checkable
 
 from feedmill.dialect import Dialect
@@ -33,7 +33,7 @@ from feedmill.stores.protocol import RunInfo, Sink
 from feedmill.stores.rejects import RejectFile
 from feedmill.stores.url import parse_url
 
-__all__ = ["RunOptions", "load", "run_feeds", "run_planned", "validate"]
+__all__ = ["RunOptions", "check_feeds", "load", "run_feeds", "run_planned", "validate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +152,23 @@ def validate(
     _check_outputs(paths, {"--valid": valid, "--rejects": options.rejects})
     sink = open_sink(valid, schema, "", mode="replace") if valid else None
     return run_feeds(paths, schema, sink, options=options)
+
+
+def check_feeds(feeds: Sequence[str], schema: Schema, options: RunOptions = DEFAULT_OPTIONS) -> None:
+    """Refuse files that cannot be read, or whose header does not fit, before anything is made for a run.
+
+    Streams, which can be read once only, are left to the run.
+
+    Raises
+    ------
+    UsageError
+        As `load`.
+    """
+    for path in feeds:
+        if path == STDIN or Path(path).is_fifo() or Path(path).is_char_device():
+            continue
+        with open_feed(path, options.dialect, options.chunk_size) as reader:
+            reader.bind(schema, options.mapping)
 
 
 def run_feeds(

@@ -82,6 +82,11 @@ class TestHead:
         with pytest.raises(HeaderError, match="ends before row 2"):
             read(path, b"a,b\n", Dialect(header_rows=(1, 2)))
 
+    def test_more_lines_to_skip_than_there_are(self, path: Path) -> None:
+        with pytest.raises(HeaderError, match="ends before row 1"):
+            read(path, b"a,b\n1,2\n", Dialect(skip_rows=10**20))
+        assert read(path, b"1,2\n", Dialect(header=False, skip_rows=10**20)).rows == []
+
     @pytest.mark.parametrize("data", [b'"a,b\n1,2\n', b"a" * 2000])
     def test_a_header_that_never_ends(self, path: Path, data: bytes) -> None:
         with pytest.raises(HeaderError, match="the header at byte 0 never ends"):

@@ -16,8 +16,9 @@ from feedmill.products.process import ProcessProducts, product_schema
 from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
 from feedmill.products.sqlite import SqliteProducts
 from feedmill.products.staged import check_schema
+from feedmill.readers import find_feeds
 from feedmill.report import Report
-from feedmill.runs import DEFAULT_OPTIONS, RunOptions
+from feedmill.runs import DEFAULT_OPTIONS, RunOptions, check_feeds
 from feedmill.schema import Schema
 from feedmill.stores.transaction import Transaction
 
@@ -62,6 +63,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
     known = read_dealers(dealers) if dealers is not None else []
     rules = product_schema() if schema is None else schema
     check_schema(rules)
+    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    check_feeds(paths, rules, options)
 
     def run[T: Transaction](database: SqlDatabase[T]) -> Report:
         job = make_job(
@@ -72,7 +75,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
             options=options,
         )
         job.dealers.save(known)
-        return job.execute(feeds).report
+        return job.execute(paths).report
 
     with open_products(url, lanes=options.lanes) as database:
         # The same call for each kind of database: the parts of a job are of one kind.

@@ -111,9 +111,11 @@ def bind(
     feed : str
         The feed's name, for messages.
 
-    Returns ------- tuple of str or None The header with the fields' names in place of the mapped columns',
-    as `Plan` takes it. Columns that feed no field keep their names, or lose them where a mapping has given
-    the name away.
+    Returns
+    -------
+    tuple of str or None
+        The header with the fields' names in place of the mapped columns', as `Plan` takes it. Columns that
+        feed no field keep their names, or lose them where a mapping has given the name away.
 
     Raises
     ------

@@ -115,7 +115,8 @@ class OpenFeed:
             self._cutter.pass_over(len(_BOM))
         self._is_empty = not self._cutter.peek(1)
         for _ in range(dialect.skip_rows):
-            self._cutter.pass_line()
+            if not self._cutter.pass_line():
+                break
 
     def __enter__(self) -> Self:
         return self
