@@ -15,13 +15,14 @@ FEEDMILL_REQUIRE_CORE=0
 import filecmp
 import os
 import re
+import sys
 import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.modified import newer
+from setuptools.modified import newer, newer_group
 
 # These hold for the parts in src/_core too; a comment at the head of _core.pyx would not reach them.
 DIRECTIVES = {
@@ -82,6 +83,12 @@ def kernel() -> Extension:
 
 class BuildExtension(build_ext):
     """Put the kernel beside the sources even where a newer one lies: it may be one with other switches."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile, saying so: otherwise a minute would pass in silence."""
+        if self.force or newer_group(ext.depends, self.get_ext_fullpath(ext.name), "newer"):
+            print("compiling the kernel: about a minute", file=sys.stderr, flush=True)
+        super().build_extension(ext)
 
     def copy_file(self, infile: str, outfile: str, **options: bool) -> tuple[str, bool]:
         """Remove an outfile that differs, then copy as setuptools does: only if needed."""

@@ -105,7 +105,9 @@ cdef inline const unsigned char* duration_number(
     while p < end and p[0] == c'0':
         p += 1
     # More decimals than nine that count, or none at all.
-    return NULL if p == start or (p < end and c'0' <= p[0] <= c'9') else p
+    if p == start or (p < end and c'0' <= p[0] <= c'9'):
+        return NULL
+    return p
 
 
 cdef inline int64_t duration_days(int64_t year, int64_t month) noexcept nogil:

@@ -182,6 +182,7 @@ static inline int float_write(double value, char *out)
 {
     float_decimal_t decimal;
     int sign = signbit(value) && !isnan(value);
+    decimal.digits[0] = '0'; /* always overwritten, which no compiler sees */
     if (sign) *out++ = '-';
     if (isnan(value) || isinf(value)) {
         memcpy(out, isnan(value) ? "NaN" : "INF", 3);

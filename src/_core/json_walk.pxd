@@ -42,7 +42,9 @@ cdef inline const unsigned char* walk_over(const unsigned char* p, const unsigne
 cdef inline const unsigned char* walk_first(const unsigned char* p, const unsigned char* end) noexcept nogil:
     """Give the first item of an array, or the first name in an object; NULL if it is empty."""
     p = json_space(p + 1, end)
-    return NULL if p[0] == c']' or p[0] == c'}' else p
+    if p[0] == c']' or p[0] == c'}':
+        return NULL
+    return p
 
 
 cdef inline const unsigned char* walk_next(const unsigned char* p, const unsigned char* end) noexcept nogil:
