@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README shows is what happens, and what the pages refer to is there."""
 
 import re
 import subprocess
@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from feedmill import declaration
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 
 
 def test_the_python_example_prints_what_it_says(
@@ -37,3 +40,19 @@ def test_the_command_prints_what_it_says(tmp_path: Path) -> None:
     assert results == [line for line in shown[1].splitlines() if not line.startswith("Worker")]
     [head] = re.findall(r"\$ head -2 rejects.csv\n(.*?)```", README, re.DOTALL)
     assert (tmp_path / "rejects.csv").read_text("utf-8").startswith(head)
+
+
+def test_the_table_of_schemas_names_what_there_is() -> None:
+    row = dict(re.findall(r"^\| (types|formats) \| (.*) \|$", README, re.MULTILINE))
+    for name, words in {
+        "types": declaration.TYPES,
+        "formats": (*declaration.STRING_FORMATS, *declaration.FORMATS["number"]),
+    }.items():
+        assert [word for word in words if f"`{word}`" not in row[name]] == [], name
+
+
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from feedmill.stores.protocol import RunInfo
 
 SIGNAL_POLL_S: Final = 0.2
-"""Seconds after which a waiting main thread looks for signals: the system may hand one that comes close behind
-another to any thread, and then nothing wakes the thread that has to handle it."""
+"""Seconds after which a waiting main thread looks for signals: the system may hand one that comes close
+behind another to any thread, and then nothing wakes the thread that has to handle it."""
 
 READER_GRACE_S: Final = 1.0
 """Seconds for the reader to see that the run is over; one that waits for a terminal or a pipe never would."""
