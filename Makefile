@@ -36,7 +36,9 @@ setup-gil: build-gil ## The same on CPython 3.13 with the GIL, in .venv-gil
 
 ##—— The kernel ——
 
-# setup.py does nothing in a second when nothing has changed. The lock is for two shells in one checkout.
+# setup.py does nothing in a second when nothing has changed. The lock is for two shells in one checkout; its directory
+# is one that `make clean` takes away.
+$(shell mkdir -p build)
 build_kernel = flock build/kernel.lock $(1) setup.py -q build_ext --inplace
 
 .PHONY: build

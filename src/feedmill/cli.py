@@ -31,10 +31,10 @@ from feedmill.errors import FeedmillError, RunError
 from feedmill.options import (
     COMMON_OPTIONS,
     DIALECT_OPTIONS,
-    FILE,
     Arguments,
     add_options,
     check_files,
+    file_name,
     run_options_of,
 )
 from feedmill.pipeline import report_of
@@ -53,7 +53,7 @@ DEFAULT_URL: Final = "sqlite:///feedmill.db"
 
 _feeds = click.argument("feeds", nargs=-1, required=True, metavar="FEED…")
 _schema = click.option(
-    "--schema", type=FILE, required=True, metavar="S", help="A Table Schema, JSON or TOML."
+    "--schema", callback=file_name, required=True, metavar="S", help="A Table Schema, JSON or TOML."
 )
 
 
@@ -71,9 +71,14 @@ def cli() -> None:
 @_feeds
 @click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
 @click.option(
-    "--schema", type=FILE, metavar="S", help="A Table Schema instead of the built-in one of products."
+    "--schema",
+    callback=file_name,
+    metavar="S",
+    help="A Table Schema instead of the built-in one of products.",
 )
-@click.option("--dealers", type=FILE, metavar="CSV", help="Known dealers, code,name: added before the run.")
+@click.option(
+    "--dealers", callback=file_name, metavar="CSV", help="Known dealers, code,name: added before the run."
+)
 @click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
 @click.option(
     "--every-outcome", is_flag=True, help="An outcome row for unchanged and duplicate records, too."
@@ -124,7 +129,9 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
 @cli.command("validate")
 @_feeds
 @_schema
-@click.option("--valid", type=FILE, metavar="OUT", help="Write the good records here: .csv or .jsonl.")
+@click.option(
+    "--valid", callback=file_name, metavar="OUT", help="Write the good records here: .csv or .jsonl."
+)
 @add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
 def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **arguments: object) -> None:
     """Hold feeds against a schema, without a database."""

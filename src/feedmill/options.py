@@ -59,6 +59,13 @@ def _character(_context: click.Context, _parameter: click.Parameter, value: str 
     return value if value is None else _CHARACTERS.get(value, value)
 
 
+def file_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty name, which is what an unset variable of a shell leaves."""
+    if value == "":
+        raise click.BadParameter("the name of a file is empty")
+    return value
+
+
 def _option(*names: str, **settings: object) -> Decorator:
     return cast("Decorator", click.option(*names, **settings))  # type: ignore[arg-type]
 
@@ -70,21 +77,6 @@ _THREADS: Final = click.IntRange(min=1, max=1024)
 """A mistyped number of threads should not take the machine's memory for their stacks."""
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
-
-
-class FileName(click.ParamType):
-    """A file's name: not an empty text, which is what an unset variable of a shell leaves."""
-
-    name = "file"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse an empty name."""
-        if not value:
-            self.fail("the name of a file is empty", param, ctx)
-        return value
-
-
-FILE: Final = FileName()
 
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
     _option("--workers", type=_THREADS, metavar="N", help="Worker threads; the number of CPUs by default."),
@@ -105,14 +97,16 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         show_default=True,
         help="Bytes of input a job gets.",
     ),
-    _option("--rejects", type=FILE, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
+    _option(
+        "--rejects", callback=file_name, metavar="OUT", help="Write every finding here: .csv, or .jsonl."
+    ),
     _option(
         "--max-failures",
         type=_failure_limit,
         metavar="N|P%",
         help="Stop when more records than this have failed.",
     ),
-    _option("--report", type=FILE, metavar="OUT", help="Write the run's report here, as JSON."),
+    _option("--report", callback=file_name, metavar="OUT", help="Write the run's report here, as JSON."),
     _option(
         "--log-every",
         type=_COUNT,
