@@ -27,7 +27,7 @@ settings.register_profile("feedmill-ci", settings.get_profile("feedmill"), max_e
 IS_CI = os.environ.get("CI") == "true"
 settings.load_profile("feedmill-ci" if IS_CI else "feedmill")
 
-pytest_plugins = ["tests.postgres_server", "tests.command"]
+pytest_plugins = ["tests.postgres_server", "tests.brokers", "tests.command"]
 
 EXEMPT = "on this interpreter"
 

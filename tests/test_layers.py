@@ -19,6 +19,7 @@ LAYERS = (
     ("runs",),
     ("products",),
     ("options", "console"),
+    ("services",),
     ("cli", "__init__"),
     ("__main__",),
 )
@@ -28,9 +29,9 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 OUTSIDERS = {
     "psycopg": ("stores.postgres", "products.postgres"),
     "psycopg_pool": ("stores.postgres", "products.postgres"),
-    "click": ("cli", "options", "console"),
+    "click": ("cli", "services", "options", "console"),
     "rich": ("console",),
-    "kombu": ("products",),
+    "kombu": ("products.broker",),
     "pyarrow": ("stores.arrow", "stores.parquet", "stores.files"),
 }
 

@@ -6,6 +6,7 @@
     feedmill load     FEED… --to URL --schema S   any schema into any store
     feedmill validate FEED… --schema S            no database
     feedmill migrate  URL                         create or update the tables of `process`
+    feedmill relay    URL --broker B              events to a message broker; see `services`
 
 A command turns its arguments into the values the library takes, calls one function of the library, and prints
 what came back. An option of every command belongs into `options`; what a run shows, into `console`.
@@ -43,6 +44,7 @@ from feedmill.products import process_feeds
 from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
+from feedmill.services import relay_command
 from feedmill.stores.merge import MODES
 from feedmill.stores.outfile import OutFile
 
@@ -151,6 +153,9 @@ def migrate_command(url: str) -> None:
         console.say(f"applied {name}")
     if not applied:
         console.say("up to date")
+
+
+cli.add_command(relay_command)
 
 
 def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: Arguments) -> None:

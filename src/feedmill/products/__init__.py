@@ -15,6 +15,7 @@ postgres       PostgreSQL, and
 sqlite         SQLite: the few things that differ
 lot, staged    the rows of one transaction, in temporary tables
 staging        the staging table as a feed
+outbox, relay  events to a message broker (`broker`); `doorbell` waits for them
 lists          successes and failures as sequences that stay in the database
 migrations     the tables: ``sql/<dialect>/NNN_name.sql``
 =============  =========================================================================
@@ -24,6 +25,7 @@ from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.products.job import make_job, process_feeds, read_dealers
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
+from feedmill.products.relay import Relayed, RelayOptions, relay_events
 from feedmill.products.staging import StagingTable
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "Failure",
     "Output",
     "ProcessProducts",
+    "RelayOptions",
+    "Relayed",
     "StagingTable",
     "Success",
     "make_job",
@@ -39,4 +43,5 @@ __all__ = [
     "process_feeds",
     "product_schema",
     "read_dealers",
+    "relay_events",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from feedmill.products.doorbell import Ring
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Session, Transaction
 
@@ -45,6 +46,15 @@ class SqlDatabase[T: Transaction](Protocol):
 
     def json_object(self, pairs: Sequence[tuple[str, str]]) -> str:
         """Write the expression for a JSON object of keys and expressions."""
+
+    def moment(self, later_s: float = 0.0) -> str:
+        """Write the expression for the database's clock, or for so many seconds later."""
+
+    def skipping_locked(self, table: str) -> str:
+        """Write what makes a SELECT lock a table's rows, without those that another transaction has."""
+
+    def ring(self, channel: str) -> Ring | None:
+        """Listen for what is committed; None where the database cannot tell."""
 
     def lock_migrations(self, transaction: T) -> None:
         """Let one process at a time migrate, until the transaction ends."""

@@ -11,10 +11,9 @@ from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer
 from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
-from feedmill.products.opening import open_products
+from feedmill.products.opening import with_products
 from feedmill.products.process import ProcessProducts, product_schema
 from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
-from feedmill.products.sqlite import SqliteProducts
 from feedmill.products.staged import check_schema
 from feedmill.readers import find_feeds
 from feedmill.report import Report
@@ -77,11 +76,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         job.dealers.save(known)
         return job.execute(paths).report
 
-    with open_products(url, lanes=options.lanes) as database:
-        # The same call for each kind of database: the parts of a job are of one kind.
-        if isinstance(database, SqliteProducts):
-            return run(database)
-        return run(database)
+    return with_products(url, run, lanes=options.lanes)
 
 
 def make_job[T: Transaction](

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from feedmill.errors import UrlError
+from feedmill.products.database import SqlDatabase
 from feedmill.products.migrations import migrate_tables
 from feedmill.products.sqlite import SqliteProducts
+from feedmill.stores.transaction import Transaction
 from feedmill.stores.url import parse_url
 
 if TYPE_CHECKING:
@@ -41,6 +43,23 @@ def open_products(url: str, *, lanes: int | None = None) -> Iterator[ProductData
         yield database
     finally:
         database.close()
+
+
+class DatabaseWork[R](Protocol):
+    """What is done with a database of either kind."""
+
+    def __call__[T: Transaction](self, database: SqlDatabase[T]) -> R:
+        """Do it."""
+        ...
+
+
+def with_products[R](url: str, work: DatabaseWork[R], *, lanes: int | None = None) -> R:
+    """Do something with the database behind a URL, as `open_products` opens it, whatever its kind."""
+    with open_products(url, lanes=lanes) as database:
+        # The same call for each kind: their transactions are of different types.
+        if isinstance(database, SqliteProducts):
+            return work(database)
+        return work(database)
 
 
 def products_at(url: str, *, lanes: int | None = None) -> ProductDatabase:

@@ -17,6 +17,7 @@ from feedmill.stores.postgres import (
     PostgresSession,
     PostgresTransaction,
 )
+from feedmill.stores.postgres_ring import PostgresRing
 from feedmill.stores.postgres_table import CREATION_LOCK, MAX_DEFAULT_LANES
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.url import Target
@@ -95,6 +96,18 @@ class PostgresProducts:
     def json_object(self, pairs: Sequence[tuple[str, str]]) -> str:
         """Write the expression for a JSON object."""
         return f"json_build_object({', '.join(f"'{key}', {value}" for key, value in pairs)})"
+
+    def moment(self, later_s: float = 0.0) -> str:
+        """Write the expression for the clock."""
+        return f"clock_timestamp() + interval '{later_s:.3f} seconds'"
+
+    def skipping_locked(self, table: str) -> str:
+        """Write the clause that locks what nobody has locked."""
+        return f"FOR UPDATE OF {table} SKIP LOCKED"
+
+    def ring(self, channel: str) -> PostgresRing:
+        """Listen for what is committed."""
+        return PostgresRing(self.database, channel)
 
     def lock_migrations(self, transaction: PostgresTransaction) -> None:
         """Let one process at a time create tables, of `load` and of this job."""

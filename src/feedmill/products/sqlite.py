@@ -80,6 +80,17 @@ class SqliteProducts:
         """Write the expression for a JSON object."""
         return f"json_object({', '.join(f"'{key}', {value}" for key, value in pairs)})"
 
+    def moment(self, later_s: float = 0.0) -> str:
+        """Write the expression for the clock."""
+        return f"strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{later_s:+.3f} seconds')"
+
+    def skipping_locked(self, table: str) -> str:  # noqa: ARG002 - the other dialect needs it
+        """Write nothing: BEGIN IMMEDIATE has locked the file."""
+        return ""
+
+    def ring(self, channel: str) -> None:
+        """Do nothing: SQLite tells nobody."""
+
     def lock_migrations(self, transaction: SqliteTransaction) -> None:
         """Do nothing: BEGIN IMMEDIATE has locked the file."""
 
