@@ -15,7 +15,7 @@ ARGS ?=
 .DELETE_ON_ERROR:
 .PHONY: help
 help:
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 ##—— The environments ——
 
@@ -73,6 +73,20 @@ test: build ## Run the tests without the GIL; ARGS='-k name' narrows them
 test-gil: build-gil ## Run the tests with the GIL
 	$(PYTHON_GIL) -m pytest $(ARGS)
 
+# What changes something of the whole process (standard output, the environment) is found by its fixtures and runs in one
+# thread; what else cannot be doubled is marked thread_unsafe, with its reason.
+PARALLEL := src/feedmill tests/core tests/readers tests/pipeline $(filter-out tests/test_cli% tests/test_layers.py \
+	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py, $(wildcard tests/test_*.py))
+
+.PHONY: test-parallel
+test-parallel: build ## Run each test in four threads at once, without the GIL
+	$(PYTHON) -m pytest --parallel-threads=4 $(or $(ARGS),$(PARALLEL))
+
+MINUTES ?= 30
+.PHONY: soak
+soak: build ## Run with random faults for half an hour, or MINUTES=N: no hang, no leaked thread, no wrong count
+	$(PYTHON) -m tests.soak --minutes $(MINUTES)
+
 # On the build with the GIL: only there can Python's objects be given to malloc, so that a read past their end is seen.
 # Leaks are not looked for: the interpreter itself leaves memory to the end of the process.
 .PHONY: asan
@@ -115,6 +129,13 @@ profile: build build-gil ## Draw where the time of the sample job goes, and who 
 	-@command -v perf >/dev/null || tools/system-packages linux-perf
 	-@command -v valgrind >/dev/null || tools/system-packages valgrind
 	$(PYTHON) profiling/everything.py $(ARGS)
+
+##—— The benchmarks ——
+
+.PHONY: bench
+bench: build build-gil ## Measure on both builds what jobs and threads cost, against other executors
+	$(PYTHON) benchmarks/pool.py
+	$(PYTHON) benchmarks/scaling.py
 
 ##—— The gates ——
 

@@ -24,6 +24,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.register_profile("feedmill-ci", settings.get_profile("feedmill"), max_examples=300)
+# Each of the threads finds its own examples.
+settings.register_profile("feedmill-parallel", settings.get_profile("feedmill"), max_examples=10)
 IS_CI = os.environ.get("CI") == "true"
 settings.load_profile("feedmill-ci" if IS_CI else "feedmill")
 
@@ -32,9 +34,11 @@ pytest_plugins = ["tests.postgres_server", "tests.brokers", "tests.command"]
 EXEMPT = "on this interpreter"
 
 
-def pytest_configure() -> None:
-    """Let interrupts arrive: a shell's background job ignores SIGINT, and what tests start would, too."""
+def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores SIGINT, and what tests start would, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if str(config.getoption("parallel_threads", 1)) != "1":
+        settings.load_profile("feedmill-parallel")
 
 
 @pytest.fixture

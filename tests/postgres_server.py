@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -135,14 +136,9 @@ def start(binaries: Path, directory: Path, user: str | None) -> PostgresServer:
     raise AssertionError("unreachable")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a server for the test session."""
-    binaries = find_binaries()
-    if binaries is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HOW_TO_INSTALL)
-        pytest.skip(HOW_TO_INSTALL)
+@contextmanager
+def running(binaries: Path) -> Iterator[PostgresServer]:
+    """Run a server while the block lasts."""
     # Not pytest's own: only its owner may enter that, and the server has another.
     directory = Path(tempfile.mkdtemp(prefix="feedmill-postgres-", dir="/tmp"))
     user = server_user()
@@ -162,6 +158,18 @@ def postgres_server() -> Iterator[PostgresServer]:
         guardian.wait(timeout=60)
         # Empty by now; but when it never belonged to the server's user, the guardian could not remove it.
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server for the test session."""
+    binaries = find_binaries()
+    if binaries is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(HOW_TO_INSTALL)
+        pytest.skip(HOW_TO_INSTALL)
+    with running(binaries) as server:
+        yield server
 
 
 @pytest.fixture

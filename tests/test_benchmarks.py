@@ -1,0 +1,59 @@
+"""The benchmarks run, and what they find can be drawn; how fast anything is, is not tested."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import builds, chart, processors
+from benchmarks.processors import Use
+
+ROOT = Path(__file__).parents[1]
+
+
+def measured(script: str, *arguments: str) -> dict[str, object]:
+    command = [sys.executable, f"benchmarks/{script}.py", "--measure", "--rounds=1", *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def test_what_a_tiny_job_costs_is_measured() -> None:
+    ways = ["WorkerPool.map", "WorkerPool.submit", "ThreadPoolExecutor.map", "joblib, threading"]
+    result = measured("pool", "--jobs=40", *(f"--way={way}" for way in ways))
+    assert [each["way"] for each in result["overheads"]] == ways
+    assert result["gil"] == sys._is_gil_enabled()
+    assert result["absent"] == []
+
+
+def test_speed_ups_are_measured_and_drawn() -> None:
+    ways = ["--way=WorkerPool", "--way=ThreadPoolExecutor", "--job=kernel", "--job=callback"]
+    result = measured("scaling", "--jobs=3", "--threads=1,2", *ways)
+    scales = {(each["job"], each["way"], each["workers"]): each for each in result["scales"]}
+    assert {("kernel", "WorkerPool", 2), ("callback", "ThreadPoolExecutor", 1)} <= scales.keys()
+    assert all(each["elapsed_ms"] > 0 < each["cpu_ms"] for each in scales.values())
+    machine = {"cpus": 2, "cpu": "any"}
+    picture = chart.draw({"date": "2026-11-25", "machine": machine, "builds": [result, result]})
+    assert picture.count("WorkerPool: ") == 2 * 2
+
+
+def test_waiting_for_a_processor_is_no_work() -> None:
+    before = {(1, 1): Use(1.0, 5.0), (1, 2): Use(2.0, 0.0)}
+    after = {(1, 1): Use(1.5, 9.0), (1, 2): Use(4.0, 0.5), (1, 3): Use(1.0, 0.0)}
+    assert processors.since(before, after) == [Use(2.0, 0.5), Use(1.0, 0.0), Use(0.5, 4.0)]
+    assert sum(use.cpu_s for use in processors.look().values()) > 0
+
+
+def test_a_result_is_kept_with_its_day_and_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "RESULTS", tmp_path)
+    kept = json.loads(builds.save("pool", [{"build": "CPython"}]).read_text("utf-8"))
+    assert kept["builds"] == [{"build": "CPython"}]
+    assert kept["machine"]["cpus"] >= 1
+    assert builds.cpu_model()
+
+
+def test_the_soak_runs() -> None:
+    command = [sys.executable, "-m", "tests.soak", "--minutes=0.03", "--seed=1"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "without a hang, a leaked thread or a wrong count" in done.stdout
