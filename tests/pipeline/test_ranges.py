@@ -68,7 +68,7 @@ def test_records_and_lines_are_counted_from_the_feeds_start() -> None:
 def test_a_broken_record_has_its_place_between_batches() -> None:
     good = parsed(make_lines(2)).pieces[0].content
     pieces = (Piece(0, good), Piece(20, Broken(1, b"x", "ValueError")), Piece(22, good))
-    chunk = ParsedChunk(0, 100, 142, 1, pieces, True, records=5, failures=1, nbytes=1)
+    chunk = ParsedChunk(0, 100, 142, 1, 42, pieces, True, records=5, failures=1, nbytes=1)
     [made] = build([chunk])
     assert [placed.base for placed in made.placed] == [Base(0, 1, 100), Base(2, 3, 120), Base(3, 4, 122)]
     assert made.failed_jobs == 1

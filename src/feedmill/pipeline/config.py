@@ -70,7 +70,7 @@ class Progress(Protocol):
         """Take note that a worker has ended, and how many records it has processed in total."""
 
     def advanced(self, nbytes: int, records: int) -> None:
-        """Take note of so many more bytes and records of the input, in input order."""
+        """Take note of so many more bytes, as they are stored, and records of the input, in input order."""
 
 
 class LoggedProgress:

@@ -86,6 +86,8 @@ class ParsedChunk:
         Its first byte in the feed, and where the next chunk starts.
     lines_before : int
         Physical lines between the previous chunk and this one.
+    stored : int
+        Bytes of the feed as it is stored that were read for it.
     pieces : tuple of Piece
         One, unless the job failed.
     has_failed : bool
@@ -98,6 +100,7 @@ class ParsedChunk:
     offset: int
     end: int
     lines_before: int
+    stored: int
     pieces: tuple[Piece, ...]
     has_failed: bool
     records: int
@@ -145,6 +148,7 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
         offset=chunk.offset,
         end=chunk.end,
         lines_before=chunk.lines_before,
+        stored=chunk.end - chunk.offset if chunk.stored is None else chunk.stored,
         pieces=pieces,
         has_failed=has_failed,
         records=records,

@@ -122,7 +122,7 @@ class CollectorStage:
                 self._dispatch(finished)
                 if self._flow.stopped and not can_cut:
                     return False
-            self._progress.advanced(chunk.end - chunk.offset, chunk.records)
+            self._progress.advanced(chunk.stored, chunk.records)
             if self._are_too_many(chunk):
                 self._flow.stop("max_failures")
             if self._flow.stopped == "max_failures" and can_cut:

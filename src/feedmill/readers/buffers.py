@@ -40,6 +40,9 @@ class Chunk:
     lines_before : int
         Physical lines that end between the previous chunk's last byte and this one's first: header and
         skipped rows before the first chunk, the end of a line that was too long.
+    stored : int or None
+        Bytes of the feed as it is stored, compressed or in another encoding, read since the previous chunk;
+        None where that is not known.
     """
 
     seq: int
@@ -51,6 +54,7 @@ class Chunk:
     is_first: bool = False
     skipped: int = 0
     lines_before: int = 0
+    stored: int | None = None
 
     @property
     def end(self) -> int:

@@ -155,7 +155,11 @@ class OpenFeed:
         ReadError
             If the feed broke off, after the whole records before the fault have been yielded.
         """
-        return self._cutter.chunks(self.name, first_seq)
+        before = 0
+        for chunk in self._cutter.chunks(self.name, first_seq):
+            chunk.stored = self.bytes_read - before
+            before += chunk.stored
+            yield chunk
 
     def close(self) -> None:
         """Close the feed. A second time is harmless."""
