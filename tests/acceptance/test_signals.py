@@ -14,7 +14,9 @@ from subprocess import Popen
 
 import pytest
 
-from tests.command import TIMEOUT_S, Command
+from benchmarks.feeds import FIELDS, Generator, csv_line
+from tests.acceptance import truth
+from tests.command import PRODUCT_SCHEMA, TIMEOUT_S, Command
 
 SCHEMA = {
     "name": "items",
@@ -28,6 +30,7 @@ EVERY = 1_000
 """Records a log line."""
 
 WRITTEN = 20_000
+OFFERS = "SELECT count(*) FROM product_dealers"
 
 
 def half() -> bytes:
@@ -35,13 +38,19 @@ def half() -> bytes:
     return b"sku,price\n" + b"".join(b"%d,%d\n" % (number, number % 100) for number in range(WRITTEN))
 
 
-def start(feedmill: Command, *arguments: str, **options: object) -> Popen[bytes]:
+def start(
+    feedmill: Command,
+    *arguments: str,
+    feed: bytes | None = None,
+    schema: object = "items.json",
+    **options: object,
+) -> Popen[bytes]:
     """Start a run over standard input, and let it read so much that each worker has told something."""
     feedmill.write("items.json", SCHEMA)
     process = feedmill.start(
         *arguments,
         "-",
-        schema="items.json",
+        schema=schema,
         chunk_size="4KiB",
         workers=1,
         log_every=EVERY,
@@ -51,7 +60,7 @@ def start(feedmill: Command, *arguments: str, **options: object) -> Popen[bytes]
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(half())
+    process.stdin.write(half() if feed is None else feed)
     process.stdin.flush()
     assert process.stdout.readline() == b"Worker 1: processed 1000 records\n"
     return process
@@ -88,6 +97,36 @@ def test_what_was_reported_is_in_the_database(feedmill: Command, number: signal.
     assert stored == [sku for sku in range(report["records"]) if sku % 100]
     rejects = (feedmill.directory / "rejects.csv").read_text().splitlines()[1:]
     assert len(rejects) == report["failures"] == -(-report["records"] // 100)
+
+
+def test_the_main_job_reports_as_well(feedmill: Command) -> None:
+    stopped(feedmill, "sqlite:///store.db")
+    with closing(sqlite3.connect(feedmill.directory / "store.db")) as connection:
+        assert connection.execute(OFFERS).fetchone() == (feedmill.report()["successes"],)
+
+
+@pytest.mark.postgres
+def test_the_main_job_in_postgresql_reports_as_well(feedmill: Command, postgres_url: str) -> None:
+    stopped(feedmill, postgres_url)
+    assert truth.postgres_rows(postgres_url, OFFERS) == [(feedmill.report()["successes"],)]
+
+
+def stopped(feedmill: Command, url: str) -> None:
+    """Stop `process`; what it says then is what it has done."""
+    records = Generator(bad=0.03).records(5_000)
+    feed = b"".join(map(csv_line, (FIELDS, *(record.cells for record in records))))
+    with start(feedmill, "process", "--create-dealers", to=url, schema=PRODUCT_SCHEMA, feed=feed) as process:
+        process.send_signal(signal.SIGTERM)
+        code, out, err = finish(process)
+    assert (code, err) == (130, "")
+    report = feedmill.report()
+    assert (report["stopped"], report["outcomes"]["inserted"]) == ("interrupted", report["successes"])
+    assert EVERY <= report["records"] <= 5_000
+    assert out[-2:] == [
+        f"Processing complete: {report['records']} records processed",
+        f"Successes: {report['successes']}, Failures: {report['failures']}",
+    ]
+    assert len((feedmill.directory / "rejects.csv").read_text().splitlines()) == 1 + report["failures"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Successes and failures of a run, as sequences that read the database as they are asked.
 
 A run of ten million records has ten million successes, and a list of them would need a gigabyte. These keep
-one number for every `PAGE` failures and the page last read; everything else stays in the database.
+one number for every `PAGE` failures and the page last read; everything else stays in the database. Nothing is
+read before the first question: who asks none pays nothing, and a stopped run has closed its database.
 
 A failed record has a row. A success has one only where it changed something, so successes are found as what
 lies between the failures: the n-th one is the n-th record that is no failure.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Final, overload
 
@@ -98,10 +100,13 @@ class _Paged[Item](Sequence[Item]):
     one thread
     """
 
-    def __init__(self, lengths: Sequence[int]) -> None:
-        self._starts = list(accumulate(lengths, initial=0))
+    def __init__(self) -> None:
         self._first = 0
         self._page: list[Item] = []
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate(self.lengths(), initial=0))
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -126,6 +131,10 @@ class _Paged[Item](Sequence[Item]):
     def __iter__(self) -> Iterator[Item]:
         return (self[number] for number in range(len(self)))
 
+    def lengths(self) -> Sequence[int]:
+        """Say how many items each feed has."""
+        return ()
+
     def page_with(self, feed: int, number: int) -> tuple[int, list[Item]]:
         """Read a page that holds a feed's item; return the number of its first one, and the items."""
         raise IndexError(f"feed {feed} has no item {number}")
@@ -142,8 +151,16 @@ class FailureList[T: Transaction](_Paged[Failure]):
     """
 
     def __init__(self, database: SqlDatabase[T], run_id: str) -> None:
-        self._journal = _Journal(database, run_id)
-        super().__init__(self._journal.failures)
+        super().__init__()
+        self._database, self._run_id = database, run_id
+
+    @cached_property
+    def _journal(self) -> _Journal[T]:
+        return _Journal(self._database, self._run_id)
+
+    def lengths(self) -> Sequence[int]:
+        """Say how many failures each feed has."""
+        return self._journal.failures
 
     def page_with(self, feed: int, number: int) -> tuple[int, list[Failure]]:
         """Read the page of failures that starts at the mark before."""
@@ -166,8 +183,16 @@ class SuccessList[T: Transaction](_Paged[Success]):
     """
 
     def __init__(self, database: SqlDatabase[T], run_id: str) -> None:
-        self._journal = _Journal(database, run_id)
-        super().__init__(self._journal.successes)
+        super().__init__()
+        self._database, self._run_id = database, run_id
+
+    @cached_property
+    def _journal(self) -> _Journal[T]:
+        return _Journal(self._database, self._run_id)
+
+    def lengths(self) -> Sequence[int]:
+        """Say how many successes each feed has."""
+        return self._journal.successes
 
     def page_with(self, feed: int, number: int) -> tuple[int, list[Success]]:
         """Read successes from a number on, up to a page."""

@@ -48,7 +48,8 @@ class Output:
     report : Report
         Counts and times.
     success_list, failure_list : sequence
-        Every record is in one of them. They read the database as they are asked, and need it open.
+        Every record is in one of them. They read the database as they are asked, and need it open, which it
+        is no more after a run that was stopped: open it anew, and ask its repository of outcomes.
     """
 
     report: Report
