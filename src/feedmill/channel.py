@@ -1,25 +1,46 @@
 """A bounded, closable channel between threads.
 
-It stands on `queue.Queue` and its ``shutdown`` (CPython 3.13), and adds what a pipeline needs: a bound in
-bytes, what was dropped when it is cancelled, and numbers that say who waited for whom.
+`queue.Queue` has the same shape; this one also has what a pipeline needs: a bound in bytes, what was dropped
+when it is cancelled, and numbers that say who waited for whom, and who waits now.
 """
 
 from __future__ import annotations
 
-import queue
+import threading
 from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Channel", "ChannelClosed", "ChannelStats"]
+__all__ = ["Channel", "ChannelClosed", "ChannelStats", "ChannelWait"]
+
+type Direction = Literal["put", "get"]
 
 
 class ChannelClosed(Exception):  # noqa: N818 - the end of a stream is no fault, as with StopIteration
     """Nothing more goes in, or nothing more comes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelWait:
+    """A thread that waits at a channel now.
+
+    Attributes
+    ----------
+    thread : str
+        Its name.
+    direction : {"put", "get"}
+        Whether it waits for room, or for an item.
+    waiting_s : float
+        Seconds that it has waited so far.
+    """
+
+    thread: str
+    direction: Direction
+    waiting_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,10 @@ class ChannelStats:
 
     Attributes
     ----------
+    name : str
+        What it was named.
+    capacity : int
+        The most items in it.
     depth : int
         Items in it now.
     high_water : int
@@ -39,14 +64,19 @@ class ChannelStats:
     put_waiting_s, get_waiting_s : float
         Seconds that all putters, all getters together have spent waiting, the waits now in progress left out.
         Putters that wait say the consumer is the bottleneck, getters that wait say the producer is.
+    waits : tuple of ChannelWait
+        The waits now in progress, longest first.
     """
 
+    name: str
+    capacity: int
     depth: int
     high_water: int
     nbytes: int
     items: int
     put_waiting_s: float
     get_waiting_s: float
+    waits: tuple[ChannelWait, ...]
 
 
 class Channel[T]:
@@ -59,6 +89,8 @@ class Channel[T]:
     max_bytes : int, optional
         It takes nothing more while what is in it weighs this much, so at most one item goes beyond. None: any
         weight.
+    name : str
+        What it is called where its state is told.
 
     Raises
     ------
@@ -91,10 +123,22 @@ class Channel[T]:
     ['a', 'b']
     """
 
-    def __init__(self, capacity: int, max_bytes: int | None = None) -> None:
+    def __init__(self, capacity: int, max_bytes: int | None = None, *, name: str = "") -> None:
         if capacity < 1 or (max_bytes is not None and max_bytes < 1):
             raise ValueError("a channel holds at least one item of at least one byte")
-        self._queue = _WeighedQueue[T](capacity, max_bytes)
+        self.name = name
+        self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()  # guards all below
+        self._has_room = threading.Condition(self._lock)
+        self._has_items = threading.Condition(self._lock)
+        self._items: deque[tuple[T, int]] = deque()
+        self._is_closed = False
+        self._nbytes = 0
+        self._high_water = 0
+        self._count = 0
+        self._waited_s: dict[Direction, float] = {"put": 0.0, "get": 0.0}
+        self._waits: dict[int, tuple[str, Direction, float]] = {}  # by thread: name, which way, since when
 
     def put(self, item: T, nbytes: int = 0, *, force: bool = False) -> None:
         """Put an item in, waiting while the channel is full.
@@ -114,15 +158,17 @@ class Channel[T]:
             The channel is closed, or was closed during the wait. The item is not in it.
         """
         started = perf_counter()
-        try:
-            if force:
-                self._queue.put_beyond((item, nbytes))
-            else:
-                self._queue.put((item, nbytes))
-        except queue.ShutDown:
-            raise ChannelClosed from None
-        finally:
-            self._queue.note_put_wait(perf_counter() - started)
+        with self._lock:
+            if not force and self._is_full() and not self._is_closed:
+                self._wait(self._has_room, lambda: not self._is_full(), "put")
+            self._waited_s["put"] += perf_counter() - started
+            if self._is_closed:
+                raise ChannelClosed
+            self._items.append((item, nbytes))
+            self._count += 1
+            self._nbytes += nbytes
+            self._high_water = max(self._high_water, len(self._items))
+            self._has_items.notify()
 
     def get(self, timeout_s: float | None = None) -> T:
         """Take the oldest item out, waiting while there is none.
@@ -140,14 +186,16 @@ class Channel[T]:
             Nothing came in time.
         """
         started = perf_counter()
-        try:
-            return self._queue.get(timeout=timeout_s)[0]
-        except queue.ShutDown:
-            raise ChannelClosed from None
-        except queue.Empty:
-            raise TimeoutError from None
-        finally:
-            self._queue.note_get_wait(perf_counter() - started)
+        with self._lock:
+            if not self._items and not self._is_closed:
+                self._wait(self._has_items, lambda: bool(self._items), "get", timeout_s)
+            self._waited_s["get"] += perf_counter() - started
+            if not self._items:
+                raise ChannelClosed if self._is_closed else TimeoutError
+            item, nbytes = self._items.popleft()
+            self._nbytes -= nbytes
+            self._has_room.notify()
+            return item
 
     def __iter__(self) -> Iterator[T]:
         """Take items out until the channel is closed and empty. Each thread needs its own iterator."""
@@ -162,7 +210,8 @@ class Channel[T]:
 
     def close(self) -> None:
         """Let nothing more in; what is inside can still be taken out."""
-        self._queue.shutdown()
+        with self._lock:
+            self._close()
 
     def cancel(self) -> list[T]:
         """Close it and take everything out.
@@ -172,83 +221,62 @@ class Channel[T]:
         list
             What nobody will get, oldest first.
         """
-        self._queue.shutdown()
-        return self._queue.take_all()
+        with self._lock:
+            self._close()
+            items = [item for item, _ in self._items]
+            self._items.clear()
+            self._nbytes = 0
+            return items
 
     def __len__(self) -> int:
         """Count the items in it; by the time the caller looks, it may be another number."""
-        return self.stats().depth
+        with self._lock:
+            return len(self._items)
 
     def stats(self) -> ChannelStats:
         """Read all its numbers at one moment."""
-        return self._queue.stats()
-
-
-class _WeighedQueue[T](queue.Queue[tuple[T, int]]):
-    """A queue that is full by count or by bytes; all is guarded by `mutex`, the queue's own lock."""
-
-    queue: deque[tuple[T, int]]
-
-    def __init__(self, capacity: int, max_bytes: int | None) -> None:
-        self.max_bytes = max_bytes
-        self.nbytes = 0
-        self.high_water = 0
-        self.items = 0
-        self.put_waiting_s = 0.0
-        self.get_waiting_s = 0.0
-        super().__init__(capacity)
-
-    # Queue calls the next three with its lock held.
-
-    def _qsize(self) -> int:
-        """Count the items, or claim to be full: Queue compares this with its maximum, and with zero."""
-        depth = len(self.queue)
-        if depth and self.max_bytes is not None and self.nbytes >= self.max_bytes:
-            return max(depth, self.maxsize)
-        return depth
-
-    def _put(self, item: tuple[T, int]) -> None:
-        self.queue.append(item)
-        self.items += 1
-        self.nbytes += item[1]
-        self.high_water = max(self.high_water, len(self.queue))
-
-    def _get(self) -> tuple[T, int]:
-        item = self.queue.popleft()
-        self.nbytes -= item[1]
-        return item
-
-    def put_beyond(self, item: tuple[T, int]) -> None:
-        """Put an item in whether there is room or not."""
-        with self.mutex:
-            if self.is_shutdown:
-                raise queue.ShutDown
-            self._put(item)
-            self.not_empty.notify()
-
-    def take_all(self) -> list[T]:
-        """Empty the queue, which has been shut down."""
-        with self.mutex:
-            items = [item for item, _ in self.queue]
-            self.queue.clear()
-            self.nbytes = 0
-            return items
-
-    def note_put_wait(self, seconds: float) -> None:
-        with self.mutex:
-            self.put_waiting_s += seconds
-
-    def note_get_wait(self, seconds: float) -> None:
-        with self.mutex:
-            self.get_waiting_s += seconds
-
-    def stats(self) -> ChannelStats:
-        with self.mutex:
+        with self._lock:
+            now = perf_counter()
+            waits = [ChannelWait(name, way, now - since) for name, way, since in self._waits.values()]
             return ChannelStats(
-                depth=len(self.queue),
-                high_water=self.high_water,
-                nbytes=self.nbytes,
-                items=self.items,
-                put_waiting_s=self.put_waiting_s,
-                get_waiting_s=self.get_waiting_s,
+                name=self.name,
+                capacity=self._capacity,
+                depth=len(self._items),
+                high_water=self._high_water,
+                nbytes=self._nbytes,
+                items=self._count,
+                put_waiting_s=self._waited_s["put"],
+                get_waiting_s=self._waited_s["get"],
+                waits=tuple(sorted(waits, key=lambda wait: -wait.waiting_s)),
             )
+
+    # All below are called with the lock held.
+
+    def _is_full(self) -> bool:
+        if self._max_bytes is not None and self._items and self._nbytes >= self._max_bytes:
+            return True
+        return len(self._items) >= self._capacity
+
+    def _wait(
+        self,
+        condition: threading.Condition,
+        is_over: Callable[[], bool],
+        direction: Direction,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Wait, and be seen to wait, until it is over, the channel is closed, or the time is up."""
+        thread = threading.current_thread()
+        self._waits[thread.ident or 0] = thread.name, direction, perf_counter()
+        try:
+            condition.wait_for(lambda: self._is_closed or is_over(), timeout_s)
+        except BaseException:
+            # A signal's. It may have come with the notice that there is something, which is for another now.
+            condition.notify()
+            raise
+        finally:
+            del self._waits[thread.ident or 0]
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._has_room.notify_all()
+        self._has_items.notify_all()
