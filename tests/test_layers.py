@@ -14,7 +14,7 @@ LAYERS = (
     ("schema", "declaration", "declared_kinds", "descriptor", "dialect", "records"),
     ("_core",),
     ("kernel",),
-    ("report", "stores", "readers", "pool", "crew", "ordering", "channel", "counters"),
+    ("report", "stores", "readers", "pool", "crew", "ordering", "watchdog", "stacks", "channel", "counters"),
     ("pipeline",),
     ("runs",),
     ("products",),

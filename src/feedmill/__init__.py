@@ -4,7 +4,7 @@
 """
 
 from feedmill.dialect import Dialect
-from feedmill.errors import FeedmillError, RunError, TooManyFailuresError, UsageError
+from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError, UsageError
 from feedmill.kernel import Batch, Plan, parse
 from feedmill.pipeline import FailureLimit, Progress, report_of
 from feedmill.pool import WorkerPool
@@ -12,6 +12,7 @@ from feedmill.records import Position, Reject
 from feedmill.report import Outcomes, Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Constraints, Field, Schema
+from feedmill.watchdog import Watchdog
 
 __all__ = [
     "Batch",
@@ -29,8 +30,10 @@ __all__ = [
     "RunError",
     "RunOptions",
     "Schema",
+    "StallError",
     "TooManyFailuresError",
     "UsageError",
+    "Watchdog",
     "WorkerPool",
     "load",
     "parse",

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
+from time import perf_counter
+from typing import Final
 
-__all__ = ["Counter", "Tally", "WorkerCounter", "WorkerCounts"]
+__all__ = ["Counter", "RunningJob", "Tally", "WorkerCounter", "WorkerCounts"]
 
 
 class Counter:
@@ -108,6 +110,42 @@ class WorkerCounts:
     waiting_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that a worker has, or had.
+
+    Attributes
+    ----------
+    worker : int
+        The worker's number.
+    job : str
+        The name of its function.
+    running_s : float
+        Seconds since the worker took it, or that it took.
+    """
+
+    worker: int
+    job: str
+    running_s: float
+
+
+SLOWEST_OF_NONE: Final = RunningJob(0, "", 0.0)
+
+
+def name_of(job: object) -> str:
+    """Name a function, or anything else that is called, in no more than 200 characters.
+
+    Examples
+    --------
+    >>> name_of(len)
+    'len'
+    """
+    try:
+        return str(getattr(job, "__qualname__", None) or job)[:200]
+    except Exception:  # of a method of the user's
+        return type(job).__name__
+
+
 class WorkerCounter:
     """Keep one worker's counts.
 
@@ -116,7 +154,18 @@ class WorkerCounter:
     any thread; one writes, the others take snapshots
     """
 
-    __slots__ = ("_busy_s", "_failed", "_jobs", "_lock", "_records", "_waiting_s", "worker")
+    __slots__ = (
+        "_busy_s",
+        "_failed",
+        "_job",
+        "_jobs",
+        "_lock",
+        "_records",
+        "_since_s",
+        "_slowest",
+        "_waiting_s",
+        "worker",
+    )
 
     def __init__(self, worker: int) -> None:
         self.worker = worker
@@ -126,6 +175,45 @@ class WorkerCounter:
         self._records = 0
         self._busy_s = 0.0
         self._waiting_s = 0.0
+        self._job: object = None
+        self._since_s = 0.0
+        self._slowest = SLOWEST_OF_NONE
+
+    def begin(self, job: object, waited_s: float) -> None:
+        """Take note that the worker has a job, after so long without one."""
+        with self._lock:
+            self._waiting_s += waited_s
+            self._job, self._since_s = job, perf_counter()
+
+    def rest(self) -> None:
+        """Take note that the worker is done with its job, hooks and callbacks included."""
+        with self._lock:
+            job, self._job = self._job, None
+            taken_s = perf_counter() - self._since_s
+            if taken_s <= self._slowest.running_s:
+                return
+        slowest = RunningJob(self.worker, name_of(job), taken_s)
+        with self._lock:
+            self._slowest = slowest
+
+    def running(self) -> RunningJob | None:
+        """Tell which job the worker has now, and for how long."""
+        with self._lock:
+            job, since_s = self._job, self._since_s
+        # Outside the lock, as a name may be made by a method of the user's.
+        return None if job is None else RunningJob(self.worker, name_of(job), perf_counter() - since_s)
+
+    @property
+    def since_s(self) -> float | None:
+        """When the worker took the job it has now, by `time.perf_counter`; None if it has none."""
+        with self._lock:
+            return None if self._job is None else self._since_s
+
+    @property
+    def slowest(self) -> RunningJob:
+        """The job that took longest of those that are done."""
+        with self._lock:
+            return self._slowest
 
     def add_job(self, *, failed: bool, busy_s: float) -> None:
         """Count one finished job."""

@@ -13,7 +13,7 @@ import atexit
 import logging
 import threading
 import weakref
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from feedmill.channel import Channel, ChannelClosed
@@ -58,9 +58,10 @@ def count_records(records: int) -> None:
 class Job:
     """A call and the future of its result."""
 
-    __slots__ = ("call", "future", "nested")
+    __slots__ = ("call", "fn", "future", "nested")
 
-    def __init__[T](self, future: Future[T], call: Callable[[], T]) -> None:
+    def __init__[T](self, future: Future[T], call: Callable[[], T], fn: object) -> None:
+        self.fn = fn  # what it is named after
         self.future: Future[object] = future  # type: ignore[assignment]  # it gets what call returns
         self.call: Callable[[], object] = call
         self.nested = False
@@ -87,7 +88,7 @@ class Crew:
 
     def __init__(self, job_buffer: int, hooks: PoolHooks | None) -> None:
         # None is no job: it makes a worker look whether it should retire.
-        self.jobs: Channel[Job | None] = Channel(job_buffer)
+        self.jobs: Channel[Job | None] = Channel(job_buffer, name="jobs")
         self.target = 0
         self._hooks = hooks
         self._lock = threading.Lock()  # guards all below, and target
@@ -160,11 +161,12 @@ class Crew:
                 try:
                     job = self.jobs.get()
                 except ChannelClosed:
-                    break
-                finally:
                     counter.add_waiting(perf_counter() - started)
+                    break
+                counter.begin(None if job is None else job.fn, perf_counter() - started)
                 if job is not None:
                     self._do(job, counter)
+                    counter.rest()
                 # While waiting, a worker must not keep the last job's arguments alive.
                 del job
                 if self._may_retire():
@@ -282,19 +284,34 @@ class Crew:
         self.jobs.close()
         return was_stopped
 
-    def join(self) -> None:
-        """Wait for all workers but the calling one."""
+    def join(self, until_s: float | None = None) -> bool:
+        """Wait for all workers but the calling one; return whether they have ended.
+
+        Parameters
+        ----------
+        until_s : float, optional
+            The end of the wait, by `time.monotonic`; None for as long as it takes.
+        """
         with self._lock:
-            threads = list(self._threads)
+            threads = [thread for thread in self._threads if thread is not threading.current_thread()]
         for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join()
+            thread.join(None if until_s is None else max(0.0, until_s - monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def abandon(self) -> None:
+        """Wait for no worker any more, at the interpreter's exit neither."""
+        self.stop(cancel=True)
+        with _crews_lock:
+            _crews.discard(self)
+
+    def counters(self) -> list[WorkerCounter]:
+        """List every worker's counter, retired workers' included, in the order of their numbers."""
+        with self._lock:
+            return sorted(self._counters, key=lambda counter: counter.worker)
 
     def counts(self) -> tuple[WorkerCounts, ...]:
         """Take a snapshot of every worker's counts."""
-        with self._lock:
-            counters = sorted(self._counters, key=lambda counter: counter.worker)
-        return tuple(counter.snapshot() for counter in counters)
+        return tuple(counter.snapshot() for counter in self.counters())
 
 
 _crews: weakref.WeakSet[Crew] = weakref.WeakSet()  # guarded by _crews_lock

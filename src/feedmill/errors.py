@@ -64,6 +64,18 @@ class RejectFileError(RunError):
     """Rejects cannot be written down, so the run may not go on dropping records."""
 
 
+class StallError(RunError):
+    """Nothing has moved for longer than the caller was ready to wait.
+
+    Attributes
+    ----------
+    stall : feedmill.watchdog.Stall or None
+        Who waited for whom, with all threads' stacks; None if the run had not begun.
+    """
+
+    stall: object = None
+
+
 class TooManyFailuresError(FeedmillError):
     """More records failed than the caller was ready to accept."""
 

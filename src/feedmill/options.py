@@ -75,6 +75,7 @@ _FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "
 _COUNT: Final = click.IntRange(min=1)
 _THREADS: Final = click.IntRange(min=1, max=1024)
 """A mistyped number of threads should not take the machine's memory for their stacks."""
+_SECONDS: Final = click.FloatRange(min=0, min_open=True)
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
 
@@ -114,6 +115,12 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         show_default=True,
         metavar="N",
         help="Records a log line.",
+    ),
+    _option(
+        "--stall-timeout",
+        type=_SECONDS,
+        metavar="SECONDS",
+        help="Give up when nothing has moved for so long, and say who waits for whom.",
     ),
     _option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The feed's name for a field."),
     _option("--resume", is_flag=True, help="Continue the unfinished run of these feeds."),
@@ -183,6 +190,7 @@ def run_options_of(
         resume=given.resume,
         mapping=mapping_of(given.mapping),
         handle_signals=True,
+        stall_timeout_s=given.stall_timeout,
     )
 
 

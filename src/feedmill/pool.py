@@ -15,16 +15,19 @@ import os
 import weakref
 from concurrent.futures import Executor, Future
 from contextvars import copy_context
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from feedmill.crew import Crew, Job, PoolHooks, count_records
 from feedmill.ordering import StreamOptions, stream
+from feedmill.watchdog import pool_situation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from feedmill.channel import ChannelStats
-    from feedmill.counters import WorkerCounts
+    from feedmill.counters import RunningJob, WorkerCounts
+    from feedmill.watchdog import Situation
 
 __all__ = ["PoolHooks", "WorkerPool", "count_records"]
 
@@ -117,7 +120,7 @@ class WorkerPool(Executor):
         def call() -> T:
             return context.run(fn, *args, **kwargs)
 
-        self._crew.take_on(Job(future, call))
+        self._crew.take_on(Job(future, call, fn))
         return future
 
     def map[T](
@@ -187,6 +190,25 @@ class WorkerPool(Executor):
         if wait:
             self._crew.join()
 
+    def abandon(self, grace_s: float | None = 0.0) -> bool:
+        """Let go of jobs that may never end: cancel what has not been started, and do not wait for the rest.
+
+        Workers are left to their jobs, daemons as they are. Unlike after `shutdown`, not even the
+        interpreter's exit waits for them.
+
+        Parameters
+        ----------
+        grace_s : float, optional
+            Seconds to wait for them all the same; None for as long as it takes.
+
+        Returns
+        -------
+        bool
+            Whether all workers have ended.
+        """
+        self._crew.abandon()
+        return self._crew.join(None if grace_s is None else monotonic() + grace_s)
+
     def __exit__(self, *_exc: object) -> None:
         """Drain the pool, or wait for the shutdown that was begun inside the block."""
         self._crew.stop(cancel=False)
@@ -214,6 +236,28 @@ class WorkerPool(Executor):
     def worker_counts(self) -> tuple[WorkerCounts, ...]:
         """Tell what each worker has done, retired ones included, in the order of their numbers."""
         return self._crew.counts()
+
+    def running_jobs(self) -> tuple[RunningJob, ...]:
+        """Tell which jobs run now, the one that was taken first in front."""
+        running = (counter.running() for counter in self._crew.counters())
+        return tuple(sorted((job for job in running if job), key=lambda job: -job.running_s))
+
+    def slowest_job(self) -> RunningJob | None:
+        """Tell which job took longest so far, of those that are done."""
+        slowest = [counter.slowest for counter in self._crew.counters()]
+        return max((job for job in slowest if job.worker), key=lambda job: job.running_s, default=None)
+
+    def movement(self) -> object:
+        """Return what changes whenever the job that was taken first is done; None while none runs.
+
+        This and `situation` are what a `feedmill.watchdog.Watchdog` asks a pool.
+        """
+        started = (counter.since_s for counter in self._crew.counters())
+        return min((since_s for since_s in started if since_s is not None), default=None)
+
+    def situation(self) -> Situation:
+        """Tell who waits for whom."""
+        return pool_situation(self.running_jobs(), self.slowest_job(), self.job_stats())
 
     def job_stats(self) -> ChannelStats:
         """Tell how the job channel is doing."""

@@ -12,15 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Protocol, Self, runtime_checkable
 
 from feedmill.dialect import Dialect
-from feedmill.errors import ReadError, UsageError
+from feedmill.errors import ReadError, StallError, UsageError
 from feedmill.kernel import Plan
 from feedmill.pipeline import FailureLimit, Pipeline, PipelineConfig, PlannedFeed, Progress, signals
 from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
@@ -66,6 +68,10 @@ class RunOptions:
         Fields whose column has another name in the feed.
     handle_signals : bool
         Whether SIGINT and SIGTERM stop the run in order while it lasts: for programs, not for libraries.
+    stall_timeout_s : float, optional
+        End the run with a `StallError`, which says who waits for whom, when nothing has moved for so many
+        seconds. It has to be more than the longest transaction takes, and a feed that comes slowly may be
+        silent. None: wait for ever.
     """
 
     dialect: Dialect | None = None
@@ -81,6 +87,7 @@ class RunOptions:
     resume: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)
     handle_signals: bool = False
+    stall_timeout_s: float | None = None
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -200,7 +207,7 @@ def run_feeds(
     with ExitStack() as stack:
         opened = []
         for path in feeds:
-            opened.append(_OpenedFeed.open(path, schema, options, buffers, lane_key))
+            opened.append(_opened(path, schema, options, buffers, lane_key))
             stack.callback(opened[-1].close)
         run = _run_info(opened, schema, options)
         if isinstance(options.progress, SizedProgress):
@@ -252,6 +259,7 @@ def run_planned(
         log_every=options.log_every,
         progress=options.progress,
         buffers=buffers,
+        stall_timeout_s=options.stall_timeout_s,
     )
     pipeline = Pipeline(config)
     with signals(pipeline) if options.handle_signals else nullcontext():
@@ -327,6 +335,27 @@ class _OpenedFeed:
         reader, self.reader = self.reader, None
         if reader is not None:
             reader.close()
+
+
+def _opened(
+    path: str, schema: Schema, options: RunOptions, buffers: BufferPool, lane_key: Sequence[str]
+) -> _OpenedFeed:
+    """Open a feed; a pipe that nobody writes to may make that wait for ever, unless there is a limit."""
+    limit_s = options.stall_timeout_s
+    if limit_s is None:
+        return _OpenedFeed.open(path, schema, options, buffers, lane_key)
+    opened: Future[_OpenedFeed] = Future()
+
+    def work() -> None:
+        try:
+            opened.set_result(_OpenedFeed.open(path, schema, options, buffers, lane_key))
+        except BaseException as error:
+            opened.set_exception(error)
+
+    threading.Thread(target=work, name="feedmill-opening-1", daemon=True).start()
+    if wait([opened], limit_s).done:
+        return opened.result()
+    raise StallError(f"nothing has moved for {limit_s:g} s: opening feed {path} waits for its header")
 
 
 def _bytes_under_way(options: RunOptions) -> int:

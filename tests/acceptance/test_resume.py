@@ -66,10 +66,13 @@ type Rows = list[tuple[object, ...]]
 @pytest.fixture(scope="module")
 def items(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a feed of narrow records: keys come back after a hundred thousand, every 100th record is bad."""
-    path = tmp_path_factory.mktemp("items") / "items.csv"
+    return write_items(tmp_path_factory.mktemp("items") / "items.csv", RECORDS)
+
+
+def write_items(path: Path, records: int) -> Path:
     with path.open("wb") as file:
         file.write(b"sku,price\n")
-        for number in range(RECORDS):
+        for number in range(records):
             file.write(b"%d,%d\n" % (number % 100_000, number % 100 and number))
     return path
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from feedmill.errors import StoreError
-from feedmill.pipeline import report_of, run, run_pipeline
+from feedmill.pipeline import execution, report_of, run_pipeline
 from feedmill.pipeline.accounts import Timings, make_report
 from feedmill.report import Report
 from tests.pipeline.rigs import FakeReader, Faults, MemoryRejects, MemorySink, make_config, make_lines
@@ -56,8 +56,8 @@ def test_a_reader_that_ends_late_changes_no_accounts(monkeypatch: pytest.MonkeyP
         seen.append(timings)
         return make_report(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run, "READER_GRACE_S", 0.01)
-    monkeypatch.setattr(run, "make_report", note)
+    monkeypatch.setattr(execution, "READER_GRACE_S", 0.01)
+    monkeypatch.setattr(execution, "make_report", note)
     reader = FakeReader(make_lines(100))
     waits = threading.Event()
     reader.before_chunk = lambda seq: seq < 8 or (waits.set(), more.wait())

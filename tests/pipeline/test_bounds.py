@@ -152,11 +152,11 @@ def test_all_workers_parse_at_once() -> None:
 SCRIPT = """
 import sys, threading
 from feedmill.errors import StoreError
-from feedmill.pipeline import ranges, run, run_pipeline
+from feedmill.pipeline import execution, ranges, run_pipeline
 from tests.pipeline.rigs import FakeReader, Faults, MemorySink, make_config, make_lines
 
 ranges.MAX_RECORDS = 100
-run.READER_GRACE_S = 0.01
+execution.READER_GRACE_S = 0.01
 faults = Faults(apply=(1, StoreError("gone")))
 waits = threading.Event()
 reader = FakeReader(make_lines(900), 100)

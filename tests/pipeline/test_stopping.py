@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from feedmill.errors import StoreError, TooManyFailuresError, UsageError
-from feedmill.pipeline import FailureLimit, Pipeline, report_of, run, run_pipeline, signals
+from feedmill.pipeline import FailureLimit, Pipeline, execution, report_of, run_pipeline, signals
 from feedmill.report import Report
 from feedmill.stores.protocol import RangePart
 from tests.pipeline.rigs import (
@@ -83,7 +83,7 @@ def test_a_run_that_was_done_anyway_is_no_stopped_one() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "READER_GRACE_S", 0.01)
+    monkeypatch.setattr(execution, "READER_GRACE_S", 0.01)
 
 
 @pytest.mark.usefixtures("impatient")

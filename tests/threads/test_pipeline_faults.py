@@ -188,7 +188,7 @@ def test_an_endless_feed_ends_with_its_store() -> None:
 
 
 def test_a_fault_is_told_while_the_feed_waits_for_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("feedmill.pipeline.run.READER_GRACE_S", 0.01)
+    monkeypatch.setattr("feedmill.pipeline.execution.READER_GRACE_S", 0.01)
     more = threading.Event()
     reader = FakeReader(make_lines(200))
     reader.before_chunk = lambda seq: seq < 10 or more.wait()

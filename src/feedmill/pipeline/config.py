@@ -191,6 +191,8 @@ class PipelineConfig:
         Where chunks' buffers go back to.
     stall_s : float, optional
         In a run that cannot be resumed: apply what has come when no chunk has come for so long.
+    stall_timeout_s : float, optional
+        End the run with a `StallError` when nothing has moved for so long. None: wait for ever.
     """
 
     feeds: Iterable[PlannedFeed]
@@ -207,6 +209,7 @@ class PipelineConfig:
     progress: Progress | None = None
     buffers: BufferPool | None = None
     stall_s: float | None = 2.0
+    stall_timeout_s: float | None = None
 
     @property
     def may_cut_anywhere(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from feedmill.channel import Channel
+from feedmill.watchdog import ThreadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +54,16 @@ class Flow:
     """
 
     def __init__(self, config: PipelineConfig, lanes: int, on_abandon: Callable[[], None]) -> None:
-        self.parsed: Channel[Future[ParsedChunk]] = Channel(config.result_buffer, config.max_bytes // 2)
-        self.ranges: Channel[Range] = Channel(RANGES_UNDER_WAY, config.max_bytes // 2)
-        self.inboxes: list[Channel[RangePart]] = [Channel(PARTS_WAITING) for _ in range(lanes)]
-        self.outboxes: list[Channel[LaneOutcome]] = [Channel(1) for _ in range(lanes)]
+        self.parsed: Channel[Future[ParsedChunk]] = Channel(
+            config.result_buffer, config.max_bytes // 2, name="parsed"
+        )
+        self.ranges: Channel[Range] = Channel(RANGES_UNDER_WAY, config.max_bytes // 2, name="ranges")
+        self.inboxes: list[Channel[RangePart]] = [
+            Channel(PARTS_WAITING, name=f"inbox of lane {n}") for n in range(lanes)
+        ]
+        self.outboxes: list[Channel[LaneOutcome]] = [
+            Channel(1, name=f"outbox of lane {n}") for n in range(lanes)
+        ]
         self._on_abandon = on_abandon
         self._lock = threading.Lock()  # guards all below
         self._error: BaseException | None = None
@@ -65,6 +73,41 @@ class Flow:
         self._is_abandoned = False
         self._is_read = False
         self._is_complete = False
+        self._steps = 0
+        self._doing: dict[str, tuple[str, float, bool]] = {}  # by thread: what, since when, whether it waits
+
+    # What is going on.
+
+    def begin(self, what: str, *, is_waiting: bool = False) -> None:
+        """Take note of what the calling thread does from now on, for a stall's report; it is a step."""
+        thread = threading.current_thread().name
+        with self._lock:
+            self._steps += 1
+            self._doing[thread] = what, perf_counter(), is_waiting
+
+    def end(self) -> None:
+        """Take note that the calling thread does nothing any more."""
+        with self._lock:
+            self._steps += 1
+            self._doing.pop(threading.current_thread().name, None)
+
+    def step(self) -> None:
+        """Take note that something has moved on."""
+        with self._lock:
+            self._steps += 1
+
+    @property
+    def steps(self) -> int:
+        """Count the steps so far: a run in which it stays the same has stalled."""
+        with self._lock:
+            return self._steps
+
+    def doing(self) -> list[ThreadState]:
+        """Tell what each thread does that has said so."""
+        with self._lock:
+            doing = dict(self._doing)
+        now = perf_counter()
+        return [ThreadState(name, what, now - since, waits) for name, (what, since, waits) in doing.items()]
 
     # How it ends.
 

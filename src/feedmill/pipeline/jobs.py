@@ -108,6 +108,23 @@ class ParsedChunk:
     nbytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChunkJob:
+    """A job for the pool, which shows it by what it is about: `parse_chunk` with its arguments."""
+
+    feed: PlannedFeed
+    number: int
+    chunk: Chunk
+    buffers: BufferPool | None
+
+    def __call__(self) -> ParsedChunk:
+        """Do it."""
+        return parse_chunk(self.feed, self.number, self.chunk, self.buffers)
+
+    def __str__(self) -> str:
+        return f"bytes {self.chunk.offset} to {self.chunk.end} of {self.chunk.feed}"
+
+
 def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPool | None) -> ParsedChunk:
     """Make batches of a chunk and give its buffer back.
 

@@ -133,6 +133,11 @@ class RangeBuilder:
         """Whether chunks wait for their range to be full."""
         return self._open is not None
 
+    @property
+    def place(self) -> str:
+        """How far it has come."""
+        return f"record {self._records + 1} of feed {max(self._feed, 0) + 1}"
+
     def add(self, chunk: ParsedChunk) -> Range | None:
         """Take the next chunk of the input; return the range that it ended by not fitting in."""
         if chunk.feed != self._feed:

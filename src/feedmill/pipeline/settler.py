@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import merge
 from operator import attrgetter
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from feedmill.channel import ChannelClosed
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class SettlerStage:
-    """Settle ranges, in a thread of its own; its counts are read when it has ended.
+    """Settle ranges, in a thread of its own.
 
     Attributes
     ----------
+    lock : Lock
+        Held while a range is counted.
     ranges, jobs, failed_jobs, records, failures, nbytes : int
         Of the ranges settled so far; `nbytes` are of the feeds.
     outcomes : Outcomes
@@ -40,6 +43,7 @@ class SettlerStage:
         self._config = config
         self._flow = flow
         self._found = Tally[str]()
+        self.lock = Lock()  # guards all below: counts are of whole ranges, even if this thread hangs
         self.ranges = 0
         self.jobs = 0
         self.failed_jobs = 0
@@ -74,16 +78,20 @@ class SettlerStage:
         lane_failures = len({reject.record for reject in refused})
         total = self._add_outcomes(settled, outcomes, lane_failures)
         self.is_writing = True
+        self._flow.begin(
+            f"writes the rejects of bytes {settled.lo} to {settled.hi} of feed {settled.feed + 1}"
+        )
         self._write_rejects(settled, refused)
-        self._count_rejects(settled, refused)
-        self.outcomes = total
-        self.ranges += 1
-        self.jobs += settled.chunks
-        self.failed_jobs += settled.failed_jobs
-        self.records += settled.records
-        self.failures += settled.failures + lane_failures
-        self.nbytes += settled.hi - settled.lo
-        self.is_writing = False
+        with self.lock:
+            self.outcomes = total
+            self.ranges += 1
+            self.jobs += settled.chunks
+            self.failed_jobs += settled.failed_jobs
+            self.records += settled.records
+            self.failures += settled.failures + lane_failures
+            self.nbytes += settled.hi - settled.lo
+            self._count_rejects(settled, refused)
+            self.is_writing = False
         limit = self._config.failure_limit
         if limit is not None and limit.is_passed(self.failures, self.records):
             self._flow.stop("max_failures")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from feedmill.channel import ChannelClosed
 from feedmill.counters import Counter
-from feedmill.pipeline.jobs import parse_chunk
+from feedmill.pipeline.jobs import ChunkJob
 from feedmill.pipeline.ranges import RangeBuilder
 
 if TYPE_CHECKING:
@@ -53,10 +53,13 @@ class ReaderStage:
             self._flow.parsed.close()
 
     def _read(self, number: int, feed: PlannedFeed) -> None:
+        self._flow.begin(f"reads feed {number + 1} from its start")
         try:
             for chunk in feed.reader:
+                self._flow.begin(f"hands on bytes {chunk.offset} to {chunk.end} of {chunk.feed}")
+                read_to = chunk.end
                 try:
-                    future = self._pool.submit(parse_chunk, feed, number, chunk, self._config.buffers)
+                    future = self._pool.submit(ChunkJob(feed, number, chunk, self._config.buffers))
                 except RuntimeError:  # the pool is shut down: the run has ended
                     raise ChannelClosed from None
                 try:
@@ -64,6 +67,7 @@ class ReaderStage:
                 except ChannelClosed:
                     future.cancel()
                     raise
+                self._flow.begin(f"reads {chunk.feed} from byte {read_to} on")
         except BaseException:
             # What broke the reading off says more than what goes wrong in closing after it.
             try:
@@ -138,8 +142,10 @@ class CollectorStage:
             return None
 
     def _result(self, future: Future[ParsedChunk]) -> ParsedChunk:
+        self._flow.begin(f"waits for a worker, at {self._ranges.place}", is_waiting=True)
         started = perf_counter()
         chunk = future.result()
+        self._flow.begin(f"puts {self._ranges.place} in order")
         self.waiting_s += perf_counter() - started
         self.chunks.add()
         return chunk
@@ -182,8 +188,10 @@ class LaneStage:
         inbox, outbox = self._flow.inboxes[self._number], self._flow.outboxes[self._number]
         writer: LaneWriter | None = None
         try:
+            self._flow.begin("opens its lane of the store")
             writer = self._sink.lane(self._number)
             for part in inbox:
+                self._flow.begin(f"applies bytes {part.lo} to {part.hi} of feed {part.feed + 1}")
                 outbox.put(writer.apply(part), force=True)
                 self.parts.add()
         except ChannelClosed:
@@ -198,6 +206,7 @@ class LaneStage:
     def _close(self, writer: LaneWriter | None) -> None:
         try:
             if writer is not None:
+                self._flow.begin("closes its lane of the store")
                 writer.close()
         except BaseException as error:
             self._flow.fail(error, f"lane {self._number}")

@@ -33,6 +33,7 @@ class WorkerReports:
 
     def job_done(self, counts: WorkerCounts) -> None:
         """Tell if the worker has passed another multiple of `log_every`."""
+        self._flow.step()
         passed = counts.records // self._log_every
         with self._lock:
             if passed <= self._told.get(counts.worker, 0):
