@@ -62,7 +62,7 @@ def test_a_pipe_that_nobody_writes_to(feedmill: Command) -> None:
             "pipe.csv",
             to="sqlite:///a.db",
             schema="items.json",
-            stall_timeout=1,
+            stall_timeout=5,
             report="report.json",
         )
     finally:
