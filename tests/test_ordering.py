@@ -1,5 +1,6 @@
 """Mapping over a pool: any length of input, the order as promised, bounded memory, no result lost."""
 
+import contextvars
 import itertools
 import random
 import threading
@@ -8,7 +9,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from feedmill.ordering import StreamOptions, stream
+from feedmill import ordering
+from feedmill.ordering import StreamOptions, _Gathering, stream
 from feedmill.pool import WorkerPool
 
 
@@ -165,3 +167,48 @@ def test_a_pool_that_is_shut_down_ends_the_iteration() -> None:
 def test_chunks_have_at_least_one_item(pool: WorkerPool) -> None:
     with pytest.raises(ValueError, match="chunksize"):
         pool.map(abs, [1], chunksize=0)
+
+
+# Calls that are gathered.
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_tiny_calls_are_gathered(ordered: bool) -> None:
+    with WorkerPool(2) as pool:
+        assert sorted(pool.map(abs, range(20_000), ordered=ordered)) == list(range(20_000))
+    assert sum(counts.jobs for counts in pool.worker_counts()) < 10_000
+
+
+def test_calls_that_take_their_time_are_jobs_of_their_own() -> None:
+    gathering = _Gathering(
+        ((n,) for n in range(10_000)), StreamOptions(window=800, chunksize=None, workers=2)
+    )
+    sizes = []
+    for taken_s in (1e-6, 1e-6, 1e-5, 1e-5, 1e-5, 1e-5, 1e-5, 1e-5, 1e-5, 0.004, 0.004, 1e-9, 0.0, 0.0):
+        group = gathering.take()
+        sizes.append(len(group))
+        gathering.learn(len(group), taken_s * len(group))
+    # At most twice as many each time, a millisecond's worth, 800 / (2 · 2); one as soon as calls take longer.
+    assert sizes == [1, 2, 4, 8, 16, 32, 64, 100, 100, 100, 1, 1, 2, 4]
+
+
+def test_a_slow_source_cuts_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathering = _Gathering(((n,) for n in range(9)), StreamOptions(window=800, chunksize=None))
+    gathering.learn(len(gathering.take()), 0.0)
+    gathering.learn(len(gathering.take()), 0.0)
+    clock = itertools.count()
+    monkeypatch.setattr(ordering, "perf_counter", lambda: next(clock))
+    assert [gathering.take() for _ in range(3)] == [[(3,)], [(4,)], [(5,)]]
+
+
+@pytest.mark.parametrize("chunksize", [None, 50])
+def test_gathered_calls_do_not_see_one_anothers_context(chunksize: int | None) -> None:
+    variable = contextvars.ContextVar("variable", default=-1)
+
+    def call(number: int) -> int:
+        before = variable.get()
+        variable.set(number)
+        return before
+
+    with WorkerPool(2) as pool:
+        assert set(pool.map(call, range(3_000), chunksize=chunksize)) == {-1}

@@ -128,7 +128,7 @@ class WorkerPool(Executor):
         fn: Callable[..., T],
         *iterables: Iterable[object],
         timeout: float | None = None,
-        chunksize: int = 1,
+        chunksize: int | None = None,
         ordered: bool = True,
         return_exceptions: bool = False,
     ) -> Iterator[T]:
@@ -143,8 +143,10 @@ class WorkerPool(Executor):
             `result_buffer` jobs ahead of it. Nothing runs before the first result is asked for.
         timeout : float, optional
             Seconds from this call on in which each result has to be there.
-        chunksize : int
-            Items a job. A job costs some 10 µs, so tiny calls are worth gathering.
+        chunksize : int, optional
+            Items a job. By default tiny calls are gathered by the time they are seen to take, up to a
+            millisecond a job, as a job costs some 20 µs by itself; a call that takes longer is a job of its
+            own, and the bound above is one of items. Say 1 where calls wait for one another.
         ordered : bool
             Results in the order of the items; if False, in the order they are ready.
         return_exceptions : bool
@@ -170,7 +172,12 @@ class WorkerPool(Executor):
             fn,
             zip(*iterables, strict=False),
             StreamOptions(
-                self._window, _checked("chunksize", chunksize), timeout, ordered, return_exceptions
+                self._window,
+                chunksize if chunksize is None else _checked("chunksize", chunksize),
+                timeout,
+                ordered,
+                return_exceptions,
+                self.max_workers,
             ),
         )
 
