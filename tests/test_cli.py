@@ -377,6 +377,8 @@ def test_sniffing_says_why(shop: Command) -> None:
     done = validate(shop, "feed.csv", sniff=True, workers=1)
     assert done.code == 0, done
     assert "delimiter ';': 3 of 3 records have 3 cells" in done.out
+    quiet = validate(shop, "feed.csv", sniff=True, quiet=True)
+    assert (quiet.code, quiet.out.splitlines()) == (0, done.last_lines)
 
 
 def test_records_longer_than_allowed(shop: Command) -> None:

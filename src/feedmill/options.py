@@ -237,7 +237,7 @@ def dialect_of(arguments: Arguments, feeds: Sequence[str]) -> Dialect:
     dialect = Dialect(format=given.format or _format_of(feeds))
     if given.sniff:
         found = sniff_feed(find_feeds(feeds)[0], dialect)
-        for line in found.evidence:
+        for line in found.evidence if not given.quiet else ():
             click.echo(line)
         dialect = found.dialect
     options: dict[str, object] = {
