@@ -17,6 +17,7 @@
 #                      plan.pxd      the compiled schema           reader.pxd    the state of one call
 #                      rows.pxd      the loop                      record.pxd    the end of a record
 #                      values.pxd    one cell                      checks.pxd    constraints
+#                      shortcut*     usual cells, in vectors
 #                      rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
@@ -75,6 +76,8 @@ from _core.reader cimport (
 from _core.rows cimport rows_damaged, rows_read
 from _core.scan cimport scan_best, scan_dialect_t, scan_last_end
 from _core.share cimport share_drop
+from _core.shortcut cimport shortcut_t
+from _core.shortcut_plan cimport shortcut_settle
 from _core.span cimport span_of, span_t
 from _core.temporal cimport date_parse, datetime_parse, temporal_compile, temporal_t, time_parse
 from _core.view cimport rows_has, rows_t

@@ -12,32 +12,36 @@ from libc.stdint cimport INT32_MAX, int32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-cdef enum:
-    COL_UTF8 = 0        # offsets + text
-    COL_INT64 = 1
-    COL_DECIMAL64 = 2   # int64 scaled by 10 ** scale; precision <= 18
-    COL_NUMERIC = 3     # offsets + the decimal's text, digits kept as written
-    COL_FLOAT64 = 4
-    COL_BOOL = 5        # bitmap
-    COL_DATE32 = 6      # days from 1970-01-01
-    COL_TIME64 = 7      # microseconds from midnight
-    COL_TIMESTAMP = 8   # microseconds from 1970-01-01T00:00:00Z
+cdef extern from "_core/columns.h" nogil:
+    enum:
+        COL_UTF8
+        COL_INT64
+        COL_DECIMAL64
+        COL_NUMERIC
+        COL_FLOAT64
+        COL_BOOL
+        COL_DATE32
+        COL_TIME64
+        COL_TIMESTAMP
+        COLUMN_PADDING
+
+    ctypedef struct column_t:
+        int storage
+        int precision
+        int scale
+        bint is_uuid
+        bint is_json
+        unsigned char* validity
+        int32_t* offsets
+        unsigned char* data
+        Py_ssize_t used
+        Py_ssize_t capacity
+
+    bint column_is_text(const column_t* column)
+    void column_put_null(column_t* column, Py_ssize_t row)
 
 cdef enum:
-    COLUMN_PADDING = 64  # bytes: one AVX-512 vector
     REJECT_TEXT_MAX = 4000  # bytes kept of a rejected value: enough for 1,000 characters of any width
-
-ctypedef struct column_t:
-    int storage               # COL_*
-    int precision             # COL_DECIMAL64, COL_NUMERIC: declared digits in all, 0 = not declared
-    int scale                 # COL_DECIMAL64: digits after the point
-    bint is_uuid              # COL_UTF8 of format uuid: 16 bytes in COPY BINARY
-    bint is_json              # COL_UTF8 that holds JSON: jsonb in COPY BINARY, itself in JSON Lines
-    unsigned char* validity   # bitmap, bit set = present; zero from bit `rows` on in a finished batch
-    int32_t* offsets          # COL_UTF8, COL_NUMERIC: rows + 1 of them, the first 0; NULL otherwise
-    unsigned char* data       # values: text, or 8/4-byte words, or a bitmap
-    Py_ssize_t used           # bytes of text in `data` (COL_UTF8, COL_NUMERIC)
-    Py_ssize_t capacity       # bytes `data` can hold, padding not counted
 
 ctypedef struct reject_t:
     int32_t code         # CODE_*
@@ -68,10 +72,6 @@ ctypedef struct batch_t:
     Py_ssize_t reject_text_used
     Py_ssize_t reject_text_capacity
     batch_t* next             # in the plan's list of batches to recycle
-
-
-cdef inline bint column_is_text(const column_t* column) noexcept nogil:
-    return column.storage == COL_UTF8 or column.storage == COL_NUMERIC
 
 
 cdef inline bint column_is_present(const column_t* column, Py_ssize_t row) noexcept nogil:

@@ -9,8 +9,8 @@
 # decimals, dates, times) every limit becomes an inclusive one, rounded inwards, so `> 0.5` on an integer is
 # `>= 1`.
 #
-# If you add a constraint: a member of field_t, plan.pxi, values.pxd, and the checks' order is that of
-# codes.pxd.
+# If you add a constraint: a member of field_t, plan.pxi, values.pxd, shortcut_plan.pxd, and the checks' order is
+# that of codes.pxd.
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
@@ -21,6 +21,7 @@ from _core.columns cimport (
     COL_UTF8,
 )
 from _core.scan cimport scan_dialect_t
+from _core.shortcut cimport shortcut_t
 from _core.span cimport span_t
 from _core.temporal cimport temporal_t
 from _core.wordset cimport wordset_free, wordset_t
@@ -143,6 +144,7 @@ ctypedef struct plan_t:
     int nfields
     int nbound            # operations that have a column
     field_t* fields
+    shortcut_t* shortcuts  # of the bound fields
     int nkeys             # lane key
     const int* keys       # fields of the schema
     match_t match
@@ -222,5 +224,6 @@ cdef inline void plan_free(plan_t* plan) noexcept nogil:
     for i in range(plan.nfields):
         field_free(&plan.fields[i])
     free(plan.fields)
+    free(plan.shortcuts)
     free(<void*> plan.keys)
     free(<void*> plan.null.p)

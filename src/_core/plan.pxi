@@ -7,6 +7,8 @@ cdef enum:
 
 cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}
 
+cdef tuple INSTRUCTION_SETS = ("scalar", "sse2", "avx2", "avx512")  # in the order of SCAN_*
+
 
 @cython.final
 @cython.auto_pickle(False)
@@ -25,7 +27,7 @@ cdef class Plan:
         schema's fields, in its order.
     lane_key : sequence of str, default ()
         Names of the fields whose values choose a record's lane.
-    simd : {"scalar", "sse2", "avx2"}, optional
+    simd : {"scalar", "sse2", "avx2", "avx512"}, optional
         The instruction set, for tests. By default the best there is, or the environment's FEEDMILL_SIMD.
 
     Attributes
@@ -103,7 +105,7 @@ cdef class Plan:
 
     @property
     def simd(self):
-        return ("scalar", "sse2", "avx2")[self.plan.dialect.isa]
+        return INSTRUCTION_SETS[self.plan.dialect.isa]
 
     def parse(self, data, size=None, *, str damage=""):
         """Read a chunk of whole records, without the header.
@@ -278,6 +280,15 @@ cdef class Plan:
                     f"field {self.names[number]!r}: it is required, and the feed has no such column; "
                     "map one to it"
                 )
+        return self.set_shortcuts()
+
+    cdef int set_shortcuts(self) except -1:
+        cdef int i
+        self.plan.shortcuts = <shortcut_t*> calloc(<size_t> max(self.plan.nbound, 1), sizeof(shortcut_t))
+        if self.plan.shortcuts == NULL:
+            raise MemoryError
+        for i in range(self.plan.nbound):
+            shortcut_settle(&self.plan, &self.plan.fields[i], &self.plan.shortcuts[i])
         return 0
 
     cdef int set_lane_key(self) except -1:
@@ -374,9 +385,8 @@ cdef Py_ssize_t size_within(Py_ssize_t length, size) except -1:
 
 cdef int instruction_set(str name) except -1:
     """Find the instruction set to use: the one asked for, or the best there is if that is less."""
-    names = ("scalar", "sse2", "avx2")
     if not name:
         return scan_best()
-    if name not in names:
-        raise ValueError(f"instruction set {name!r}: expected one of {', '.join(names)}")
-    return min(names.index(name), scan_best())
+    if name not in INSTRUCTION_SETS:
+        raise ValueError(f"instruction set {name!r}: expected one of {', '.join(INSTRUCTION_SETS)}")
+    return min(INSTRUCTION_SETS.index(name), scan_best())

@@ -45,6 +45,7 @@ ctypedef struct scratch_t:
     buffer_t cell          # the text of a cell that had quotes inside
     buffer_t changed[2]    # the text after transforms, each reading from one and writing to the other
     buffer_t plain         # a number without its dress
+    buffer_t edge          # a row at an end of the chunk, with bytes around it
     scratch_t* next        # in the plan's list
 
 ctypedef struct cell_t:
@@ -77,6 +78,7 @@ cdef inline void scratch_free(scratch_t* scratch) noexcept nogil:
     free(scratch.changed[0].p)
     free(scratch.changed[1].p)
     free(scratch.plain.p)
+    free(scratch.edge.p)
     free(scratch)
 
 
@@ -84,7 +86,7 @@ cdef inline Py_ssize_t scratch_bytes(const scratch_t* scratch) noexcept nogil:
     """Count the memory a scratch holds."""
     cdef size_t index = scratch.scan.separator_capacity * sizeof(uint32_t)
     index += scratch.scan.row_capacity * sizeof(scan_row_t)
-    index += <size_t> (scratch.cell.capacity + scratch.plain.capacity)
+    index += <size_t> (scratch.cell.capacity + scratch.plain.capacity + scratch.edge.capacity)
     return <Py_ssize_t> index + scratch.changed[0].capacity + scratch.changed[1].capacity
 
 

@@ -8,11 +8,11 @@
 # and against function pointers, which were 20 to 40 % slower.
 
 from libc.stdint cimport uint32_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcpy, memset
 
 from _core.codes cimport CODE_EXTRA_CELL, CODE_MISSING_CELL, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE
 from _core.columns cimport (
-    batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_reserve_text,
+    batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_put_null, column_reserve_text,
 )
 from _core.plan cimport field_t, plan_t
 from _core.reader cimport (
@@ -23,9 +23,10 @@ from _core.scan cimport (
     SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t,
     scan_chunk, scan_row_t, scan_t, scan_unquote,
 )
+from _core.shortcut cimport SHORTCUT_EDGE, shortcut_origin, shortcut_row, shortcut_row_t
 from _core.span cimport span_of, span_t
 from _core.text cimport utf8_valid
-from _core.values cimport value_put_null, value_read
+from _core.values cimport value_read
 
 cdef enum:
     ROWS_FEWEST = 64           # rows a batch has room for at least
@@ -118,25 +119,65 @@ cdef inline void row_open(
 
 
 cdef inline bint row_read(reader_t* r, const row_t* row) noexcept nogil:
-    """Read a row's cells, in the order of the columns."""
+    """Read a row's cells, in the order of the columns: by shortcut, or else by value_read."""
     cdef const plan_t* plan = r.plan
     cdef const field_t* op
+    cdef shortcut_row_t shortcut
     cdef cell_t cell
-    cdef int i
-    for i in range(plan.nbound):
+    cdef bint is_plain = row_is_plain(r, row)
+    cdef int i = 0
+    if is_plain and not row_open_shortcut(r, row, &shortcut):
+        return False
+    while True:
+        if is_plain:
+            i = shortcut_row(plan.dialect.isa, &shortcut, i)
+        if i >= plan.nbound:
+            break
         op = &plan.fields[i]
+        i += 1
         if op.column >= row.ncells:
             if not reader_note(r, CODE_MISSING_CELL, op.field, row.end, span_of(NULL, 0)):
                 return False
-            continue
-        if not cell_open(r, row, op.column, &cell) or not value_read(r, op, &cell):
+        elif not cell_open(r, row, op.column, &cell) or not value_read(r, op, &cell):
             return False
     for i in range(plan.nbound, plan.nfields):
-        value_put_null(&r.batch.columns[plan.fields[i].field], r.row)
+        column_put_null(&r.batch.columns[plan.fields[i].field], r.row)
     if row.ncells > plan.ncolumns:
         if not cell_open(r, row, plan.ncolumns, &cell):
             return False
         return reader_note(r, CODE_EXTRA_CELL, -1, cell.byte, cell.text)
+    return True
+
+
+cdef inline bint row_is_plain(const reader_t* r, const row_t* row) noexcept nogil:
+    """Tell whether shortcuts may read the row."""
+    cdef const unsigned char* p = r.p + row.begin
+    cdef Py_ssize_t n = row.end - row.begin
+    if row.is_odd or row.ncells < r.plan.ncolumns:
+        return False
+    if not r.is_utf8 and not utf8_valid(p, n):
+        return False
+    return not r.has_nul or memchr(p, 0, <size_t> n) == NULL
+
+
+cdef inline bint row_open_shortcut(reader_t* r, const row_t* row, shortcut_row_t* out) noexcept nogil:
+    """Lay a row out for the shortcuts: where it is, if bytes around it can be read, or else in a copy."""
+    cdef Py_ssize_t n = row.end - row.begin
+    cdef unsigned char* copy
+    out.all, out.count = r.plan.shortcuts, r.plan.nbound
+    out.p = r.p
+    out.ends = row.ends
+    out.begin = <uint32_t> row.begin
+    out.quote = r.plan.dialect.quote
+    out.row, out.columns = r.row, r.batch.columns
+    if row.begin < SHORTCUT_EDGE or r.n - row.end < SHORTCUT_EDGE:
+        if not buffer_reserve(&r.scratch.edge, n + 2 * SHORTCUT_EDGE):
+            return reader_fail(r, READER_NO_MEMORY)
+        copy = r.scratch.edge.p
+        memset(copy, 0, SHORTCUT_EDGE)
+        memcpy(copy + SHORTCUT_EDGE, r.p + row.begin, <size_t> n)
+        memset(copy + SHORTCUT_EDGE + n, 0, SHORTCUT_EDGE)
+        out.p = shortcut_origin(copy + SHORTCUT_EDGE, row.begin)
     return True
 
 

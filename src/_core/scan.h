@@ -40,7 +40,7 @@
 #endif
 
 enum { SCAN_DONE, SCAN_ODD, SCAN_NO_MEMORY };
-enum { SCAN_SCALAR, SCAN_SSE2, SCAN_AVX2 };
+enum { SCAN_SCALAR, SCAN_SSE2, SCAN_AVX2, SCAN_AVX512 };
 
 /* What is known of a row besides its place. */
 enum {
@@ -300,6 +300,51 @@ SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx2(uint64_t mask)
 #define SCAN_NAME(word) word##_avx2
 #include "_core/scan_block.h"
 
+/* A block is one vector here, a comparison makes its mask, and VBMI2 picks the places of a mask's bits. */
+#define SCAN_TARGET \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,pclmul,bmi,bmi2,popcnt,lzcnt")))
+
+typedef __m512i block_avx512;
+
+SCAN_TARGET SCAN_INLINE block_avx512 load_avx512(const unsigned char *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+SCAN_TARGET SCAN_INLINE uint64_t equal_avx512(const block_avx512 *b, unsigned char byte)
+{
+    return _mm512_cmpeq_epi8_mask(*b, _mm512_set1_epi8((char)byte));
+}
+
+SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx512(uint64_t mask)
+{
+    return prefix_xor_avx2(mask);
+}
+
+/* The numbers from 0 to 63. */
+static const unsigned char SCAN_PLACES[64] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+    30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59,
+    60, 61, 62, 63};
+
+SCAN_TARGET SCAN_INLINE uint32_t scan_put_positions_avx512(uint32_t *out, uint64_t mask, uint32_t base)
+{
+    uint32_t count = (uint32_t)__builtin_popcountll(mask);
+    __m512i places = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(SCAN_PLACES));
+    __m512i bases = _mm512_set1_epi32((int)base);
+    _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(places)), bases));
+    if (SCAN_UNLIKELY(count > 16)) {
+        unsigned char rest[64];
+        _mm512_storeu_si512(rest, places);
+        for (uint32_t i = 16; i < count; i++) out[i] = base + rest[i];
+    }
+    return count;
+}
+
+#define SCAN_NAME(word) word##_avx512
+#define SCAN_HAS_POSITIONS
+#include "_core/scan_block.h"
+
 #endif
 
 /* The fastest this processor can do. */
@@ -307,10 +352,13 @@ static int scan_best(void)
 {
 #if SCAN_X86
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi")
-        && __builtin_cpu_supports("popcnt"))
-        return SCAN_AVX2;
-    return SCAN_SSE2;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("bmi")
+        || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
+        return SCAN_SSE2;
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512vbmi2"))
+        return SCAN_AVX512;
+    return SCAN_AVX2;
 #else
     return SCAN_SCALAR;
 #endif
@@ -319,6 +367,7 @@ static int scan_best(void)
 static int scan_step_index(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
 #if SCAN_X86
+    if (d->isa == SCAN_AVX512) return scan_index_avx512(d, p, n, s);
     if (d->isa == SCAN_AVX2) return scan_index_avx2(d, p, n, s);
     if (d->isa == SCAN_SSE2) return scan_index_sse2(d, p, n, s);
 #endif
@@ -328,6 +377,7 @@ static int scan_step_index(const scan_dialect_t *d, const unsigned char *p, size
 static int scan_step_ends(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
 #if SCAN_X86
+    if (d->isa == SCAN_AVX512) return scan_ends_avx512(d, p, n, s);
     if (d->isa == SCAN_AVX2) return scan_ends_avx2(d, p, n, s);
     if (d->isa == SCAN_SSE2) return scan_ends_sse2(d, p, n, s);
 #endif

@@ -7,6 +7,7 @@ cdef extern from "_core/scan.h" nogil:
         SCAN_SCALAR
         SCAN_SSE2
         SCAN_AVX2
+        SCAN_AVX512
         SCAN_ROW_SKIP
         SCAN_ROW_OPEN
         SCAN_ROW_NO_END

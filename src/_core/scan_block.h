@@ -7,8 +7,10 @@
  * a meaning of their own in some dialects. What was found before the row that holds it is exact, that row goes to
  * scan_odd_row, and the run starts again after it.
  *
- * The includer defines SCAN_NAME(word), SCAN_TARGET, and in these names: block, load, equal, prefix_xor. */
+ * The includer defines SCAN_NAME(word), SCAN_TARGET, and in these names: block, load, equal, prefix_xor; and
+ * scan_put_positions, with SCAN_HAS_POSITIONS, if it has a better one. */
 
+#ifndef SCAN_HAS_POSITIONS
 SCAN_TARGET SCAN_INLINE uint32_t SCAN_NAME(scan_put_positions)(uint32_t *out, uint64_t mask, uint32_t base)
 {
     uint32_t count = (uint32_t)__builtin_popcountll(mask);
@@ -23,6 +25,7 @@ SCAN_TARGET SCAN_INLINE uint32_t SCAN_NAME(scan_put_positions)(uint32_t *out, ui
     }
     return count;
 }
+#endif
 
 /* The quotes of a block that are not where they belong: a bit at the quote, or at the byte that should not follow it. */
 SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_quotes)(
@@ -140,3 +143,4 @@ SCAN_TARGET static int SCAN_NAME(scan_ends)(
 
 #undef SCAN_NAME
 #undef SCAN_TARGET
+#undef SCAN_HAS_POSITIONS

@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
-from _core.columns cimport COL_BOOL, COL_DATE32, column_is_text, column_reserve_text, column_t
+from _core.columns cimport column_put_null, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
 from _core.identifiers cimport identifier_check
 from _core.kinds cimport kind_put
@@ -173,22 +173,8 @@ cdef inline bint value_put_missing(
 ) noexcept nogil:
     if op.is_required:
         return reader_find(r, CODE_REQUIRED, op, cell)
-    value_put_null(column, r.row)
+    column_put_null(column, r.row)
     return True
-
-
-cdef inline void value_put_null(column_t* column, Py_ssize_t row) noexcept nogil:
-    """Write a null; its bits are set back if the record is given up."""
-    cdef unsigned char bit = <unsigned char> (1 << (row & 7))
-    column.validity[row >> 3] &= ~bit
-    if column_is_text(column):
-        column.offsets[row + 1] = column.offsets[row]
-    elif column.storage == COL_BOOL:
-        column.data[row >> 3] &= ~bit
-    elif column.storage == COL_DATE32:
-        (<int32_t*> column.data)[row] = 0
-    else:
-        (<int64_t*> column.data)[row] = 0
 
 
 # Unreadable cells

@@ -67,7 +67,7 @@ def simd() -> str:
 
     Examples
     --------
-    >>> simd() in {"scalar", "sse2", "avx2"}
+    >>> simd() in {"scalar", "sse2", "avx2", "avx512"}
     True
     """
     return Plan(Schema((Field("any"),)), Dialect()).simd
