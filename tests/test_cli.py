@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 import sys
 import sysconfig
 from contextlib import closing
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import COMMAND, Command, Finished
+from tests.command import COMMAND, ENVIRONMENT, Command, Finished
 
 SCHEMA = {
     "name": "items",
@@ -307,6 +308,16 @@ def test_good_records_are_written_with_a_header(shop: Command) -> None:
 def test_standard_input(shop: Command) -> None:
     done = shop.apart("validate", "-", schema="items.json", quiet=True, stdin=MIXED.encode())
     assert (done.code, done.last_lines[1], done.err) == (1, "Successes: 2, Failures: 2", "")
+
+
+def test_standard_input_that_is_a_file(shop: Command) -> None:
+    """As in ``feedmill validate - < mixed.csv``: it has a size, and yet it cannot be opened a second time."""
+    command = [*COMMAND, "validate", "-", "--schema", "items.json", "--quiet"]
+    with (shop.directory / "mixed.csv").open("rb") as file:
+        done = subprocess.run(
+            command, check=False, cwd=shop.directory, env=ENVIRONMENT, stdin=file, capture_output=True
+        )
+    assert (done.returncode, done.stdout.decode().splitlines()[1]) == (1, "Successes: 2, Failures: 2")
 
 
 def test_standard_input_that_is_compressed(shop: Command) -> None:

@@ -2,8 +2,9 @@
 
 A job costs some 20 µs to hand over and back, whatever it does. So tiny calls are gathered: unless the caller
 says how many calls make a job, their measured time does. It begins with one, at most doubles from job to job,
-and falls back at once when calls turn out to take longer. A batch is also cut when its source is slow, so that
-no result waits for items that are not there yet. What a call sees and returns does not depend on any of that.
+and falls back at once when calls turn out to take longer. A batch is also cut when its source is slow, so
+that no result waits for items that are not there yet. What a call sees and returns does not depend on any of
+that.
 """
 
 from __future__ import annotations

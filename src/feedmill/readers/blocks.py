@@ -127,8 +127,11 @@ class FileSource:
         return not readable
 
     def fingerprint(self) -> Fingerprint | None:
-        """Take the fingerprint of a regular file, without moving the place of reading; None for a stream."""
-        if not self._is_regular:
+        """Take the fingerprint of a regular file, without moving the place of reading; None for a stream.
+
+        Standard input is always one: a file behind it cannot be opened again, only be read on.
+        """
+        if not self._is_regular or not self._file.closefd:
             return None
         size = self._status.st_size
         digest = hashlib.blake2b(digest_size=16)
