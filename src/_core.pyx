@@ -18,7 +18,7 @@
 #                      rows.pxd      the loop                      record.pxd    the end of a record
 #                      values.pxd    one cell                      checks.pxd    constraints
 #                      shortcut*     usual cells, in vectors
-#                      rejects.pxd   findings
+#                      rejects.pxd   findings                    given.pxd     values that are no cells
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
 #                      language.pxd wordset.pxd numeric_binary.pxd
@@ -31,6 +31,7 @@
 #     callouts.pxi     what only Python can do for the kernel: patterns, letter case beyond ASCII
 #     compile.pxi      Field → field_t                             plan.pxi      class Plan
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
+#     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
 #
 # Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to
 # is that call's alone. The one thing shared is a plan's list of memory to be used again, which has a lock.
@@ -71,7 +72,7 @@ from _core.plan cimport (
     dress_t, field_t, kind_is_json, limit_is_exclusive, limit_is_lower, limit_t, plan_free, plan_t, storage_of,
 )
 from _core.reader cimport (
-    READER_CALL_FAILED, READER_NO_MEMORY, reader_t, scratch_bytes, scratch_free, scratch_t,
+    READER_CALL_FAILED, READER_NO_MEMORY, READER_OK, reader_t, scratch_bytes, scratch_free, scratch_t,
 )
 from _core.rows cimport rows_damaged, rows_read
 from _core.scan cimport scan_best, scan_dialect_t, scan_last_end
@@ -85,6 +86,8 @@ from _core.wordset cimport wordset_build, wordset_t
 
 cdef class Plan
 cdef class Batch
+cdef class Record
+cdef class Checked
 
 # The instruction set that tests force; empty: the best there is. Read once, because plans of one process
 # should agree.
@@ -97,3 +100,5 @@ include "_core/encode_bytes.pxi"
 include "_core/encode_objects.pxi"
 include "_core/encode_capsules.pxi"
 include "_core/batch.pxi"
+include "_core/row_views.pxi"
+include "_core/given.pxi"

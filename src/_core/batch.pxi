@@ -172,6 +172,26 @@ cdef class Batch:
             raise ValueError(f"record {record} is none of the batch's rows")
         return self.batch.line[low], self.batch.byte[low]
 
+    def numbers(self):
+        """List the good records' numbers in the chunk, from 0.
+
+        Returns
+        -------
+        list of int
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef Py_ssize_t row
+        return [self.batch.record[row] for row in range(self.batch.rows)]
+
+    def __iter__(self):
+        """Yield a `Record` of each good record, in input order."""
+        cdef Py_ssize_t row
+        for row in range(self.batch.rows):
+            yield record_of(self.plan, self, row, None)
+
     # The encoders
 
     def copy_binary(self, lane=0, lanes=1, *, fields=None, record_base=None, pg_types=None):

@@ -59,6 +59,8 @@ cdef class Plan:
     cdef readonly tuple names
     cdef readonly tuple columns
     cdef readonly tuple lane_key
+    cdef dict places                   # index of each field, by its name
+    cdef bint is_for_records           # its columns are the schema's fields
     cdef tuple patterns                # of each field: a compiled pattern, or None
     # Guarded by `spares_lock`: memory of finished calls, for the next ones. Fresh pages cost more than
     # parsing into them.
@@ -74,6 +76,8 @@ cdef class Plan:
         self.names = schema.names
         self.columns = self.names if columns is None else tuple(columns)
         self.lane_key = tuple(lane_key)
+        self.is_for_records = self.columns == self.names
+        self.places = {name: i for i, name in enumerate(self.names)}
         self.patterns = tuple(
             compile_pattern(field) for field in schema.fields
         )
@@ -159,6 +163,48 @@ cdef class Plan:
             PyBuffer_Release(&view)
         return batch
 
+    def validate(self, record):
+        """Hold one record of Python values to the schema; the plan's columns have to be its fields.
+
+        Parameters
+        ----------
+        record : mapping of str to value
+            Of each field its text, as a feed has it, or a value of its type. A name that is absent has no value;
+            one that no field has is ignored.
+
+        Returns
+        -------
+        Checked
+
+        Raises
+        ------
+        TypeError
+            It is no mapping.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef Checked checked = Checked.__new__(Checked)
+        cdef reader_t reader
+        cdef call_t call
+        cdef tuple values = values_of(self.names, record)
+        cdef list kept = []
+        checked.rejects = ()
+        self.open_reader(&reader, &call)
+        try:
+            if not rows_given_begin(&reader, 1):
+                raise MemoryError
+            read_given(self, &reader, values, 0, kept)
+            if reader.is_bad:
+                checked.rejects = rejects_of_one(self, &reader)
+            else:
+                values = kept_values(reader.batch, 0, values, reader.scratch.given, self)
+                checked.record = record_of(self, None, 0, values)
+        finally:
+            self.close_reader(&reader)
+        return checked
+
     def last_record_end(self, data, size):
         """Find where the last complete record of some data ends, given that a record starts at 0.
 
@@ -234,6 +280,32 @@ cdef class Plan:
         if status == READER_NO_MEMORY:
             raise MemoryError
         return 0
+
+    # Given records
+
+    cdef int open_reader(self, reader_t* reader, call_t* call) except -1:
+        """Take memory for a call that reads given records."""
+        if not self.is_for_records:
+            raise ValueError("given records have the schema's fields; the plan has other columns")
+        call.plan = <PyObject*> self
+        call.error = NULL
+        memset(reader, 0, sizeof(reader_t))
+        reader.plan = &self.plan
+        reader.context = call
+        reader.batch = self.take_batch()
+        reader.scratch = self.take_scratch()
+        if reader.batch == NULL or reader.scratch == NULL:
+            self.close_reader(reader)
+            raise MemoryError
+        return 0
+
+    cdef void close_reader(self, reader_t* reader) noexcept:
+        """Give back what a reader has not handed on."""
+        if reader.scratch != NULL:
+            self.give_scratch(reader.scratch)
+        if reader.batch != NULL:
+            self.recycle(reader.batch)
+        reader.batch, reader.scratch = NULL, NULL
 
     # Compiling
 

@@ -5,7 +5,7 @@
 # out of memory, or whose call-out met an exception, sets `status` and stops; nothing is half done, because
 # the batch is dropped.
 
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
@@ -40,8 +40,16 @@ ctypedef struct buffer_t:
     unsigned char* p
     Py_ssize_t capacity
 
+ctypedef struct given_t:
+    # A value of a record that came as Python's, or Arrow's, and not as a cell of a feed (given.pxd).
+    int kind               # GIVEN_*
+    span_t text
+    int64_t whole
+    double real
+
 ctypedef struct scratch_t:
     scan_t scan
+    given_t* given         # of each field of the schema; NULL until a record is given
     buffer_t cell          # the text of a cell that had quotes inside
     buffer_t changed[2]    # the text after transforms, each reading from one and writing to the other
     buffer_t plain         # a number without its dress
@@ -65,6 +73,7 @@ ctypedef struct reader_t:
     const unsigned char* edge  # SHORT_TEXT bytes before the end: texts that end from here on are copied with care
     bint is_utf8           # the whole chunk is
     bint has_nul           # somewhere in the chunk
+    const given_t* given   # NULL: cells stand in the chunk. Else one a field; is_utf8 is unset and has_nul set
     int status             # READER_*
     Py_ssize_t row         # the slot written to
     Py_ssize_t record
@@ -74,6 +83,7 @@ ctypedef struct reader_t:
 
 cdef inline void scratch_free(scratch_t* scratch) noexcept nogil:
     scan_free(&scratch.scan)
+    free(scratch.given)
     free(scratch.cell.p)
     free(scratch.changed[0].p)
     free(scratch.changed[1].p)

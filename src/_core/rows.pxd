@@ -16,7 +16,7 @@ from _core.columns cimport (
 )
 from _core.plan cimport field_t, plan_t
 from _core.reader cimport (
-    READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
+    READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, given_t, reader_fail, reader_note, reader_t,
 )
 from _core.record cimport record_settle
 from _core.scan cimport (
@@ -183,12 +183,15 @@ cdef inline bint row_open_shortcut(reader_t* r, const row_t* row, shortcut_row_t
 
 cdef inline bint cell_open(reader_t* r, const row_t* row, int column, cell_t* cell) noexcept nogil:
     """Find a cell's text; in the chunk itself, unless it has quotes inside or is odd."""
-    cdef Py_ssize_t begin = row.begin if column == 0 else row.ends[column - 1] + 1
-    cdef Py_ssize_t end = row.ends[column]
-    cell.byte = begin
+    cdef Py_ssize_t begin, end
     cell.is_quoted = False
     cell.has_bad_quote = False
     cell.is_noted = False
+    if row.is_odd and r.given != NULL:
+        return cell_open_given(r, row, column, cell)
+    begin = row.begin if column == 0 else row.ends[column - 1] + 1
+    end = row.ends[column]
+    cell.byte = begin
     if row.is_odd:
         return cell_open_odd(r, begin, end, cell)
     cell.text = span_of(r.p + begin, end - begin)
@@ -224,8 +227,44 @@ cdef inline bint cell_open_odd(reader_t* r, Py_ssize_t begin, Py_ssize_t end, ce
     return True
 
 
+cdef inline bint cell_open_given(reader_t* r, const row_t* row, int column, cell_t* cell) noexcept nogil:
+    """Copy a given text to where bytes past its end may be read, as a cell's may."""
+    cdef span_t text = r.given[column].text
+    cell.byte = row.begin
+    # No dialect's word for null is meant by a value that was given.
+    cell.is_quoted = True
+    if not buffer_reserve(&r.scratch.cell, text.n):
+        return reader_fail(r, READER_NO_MEMORY)
+    if text.n:
+        memcpy(r.scratch.cell.p, text.p, <size_t> text.n)
+    cell.text = span_of(r.scratch.cell.p, text.n)
+    return True
+
+
 cdef inline bint row_note_whole(reader_t* r, const row_t* row, int code) noexcept nogil:
     return reader_note(r, code, -1, row.begin, span_of(r.p + row.begin, row.end - row.begin))
+
+
+cdef inline bint rows_given_begin(reader_t* r, Py_ssize_t nrows) noexcept nogil:
+    """Make ready for at most `nrows` records whose values are given; False when there is no memory."""
+    r.status = READER_OK
+    r.is_utf8 = False
+    r.has_nul = True
+    r.edge = NULL
+    r.row = r.record = r.line = 0
+    return rows_prepare(r, nrows)
+
+
+cdef inline bint rows_give(reader_t* r, const given_t* given, Py_ssize_t byte) noexcept nogil:
+    """Read a given record, which the caller settles; `byte` is where it stands. The plan's columns are its fields."""
+    cdef row_t row
+    r.given = given
+    r.is_bad = False
+    row.begin = row.end = byte
+    row.ends = NULL
+    row.ncells = r.plan.ncolumns
+    row.is_odd = True
+    return row_read(r, &row)
 
 
 cdef inline int rows_damaged(reader_t* r, int code) noexcept nogil:

@@ -12,6 +12,7 @@ from _core.checks cimport check_real, check_text, check_whole, check_written
 from _core.codes cimport CODE_BAD_QUOTE, CODE_ENCODING, CODE_NUL, CODE_REQUIRED, CODE_TYPE
 from _core.columns cimport column_put_null, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
+from _core.given cimport GIVEN_NOTHING, GIVEN_PLAIN, GIVEN_REAL, GIVEN_TEXT, GIVEN_WRONG, given_put_whole
 from _core.identifiers cimport identifier_check
 from _core.kinds cimport kind_put
 from _core.number cimport (
@@ -24,7 +25,7 @@ from _core.plan cimport (
     TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
 )
 from _core.reader cimport (
-    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, reader_fail,
+    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, given_t, reader_fail,
     reader_find, reader_put_text, reader_t,
 )
 from _core.span cimport span_of, span_t
@@ -44,6 +45,8 @@ cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexce
     cdef column_t* column = &r.batch.columns[op.field]
     cdef int code
     if cell.has_bad_quote or r.has_nul or not r.is_utf8:
+        if r.given != NULL and r.given[op.field].kind != GIVEN_TEXT:
+            return value_put_given(r, op, cell, column)
         code = value_unreadable(r, cell)
         if code:
             return reader_find(r, code, op, cell)
@@ -153,6 +156,28 @@ cdef inline int value_format(const field_t* op, span_t text) noexcept nogil:
     elif op.format == FORMAT_UUID:
         return uuid_check(text)
     return identifier_check(op, text)
+
+
+# Values that are given, and not read from a cell
+
+cdef inline bint value_put_given(
+    reader_t* r, const field_t* op, cell_t* cell, column_t* column
+) noexcept nogil:
+    """Take a value that has its type already: neither missing words nor transforms are meant for it."""
+    cdef const given_t* given = &r.given[op.field]
+    cdef int code
+    if given.kind == GIVEN_NOTHING:
+        return value_put_missing(r, op, cell, column)
+    elif given.kind == GIVEN_WRONG:
+        return reader_find(r, CODE_TYPE, op, cell)
+    elif given.kind == GIVEN_REAL:
+        (<double*> column.data)[r.row] = given.real
+        return not op.has_checks or check_real(r, op, cell, given.real)
+    elif given.kind == GIVEN_PLAIN:
+        code = value_unreadable(r, cell)
+        return reader_find(r, code, op, cell) if code else value_put(r, op, cell, column, cell.text)
+    given_put_whole(column, r.row, given.whole)
+    return not op.has_checks or check_whole(r, op, cell, given.whole)
 
 
 # Missing values

@@ -17,13 +17,15 @@ Examples
 [(2, 'stock', 'minimum')]
 """
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer, Callable, Mapping, Sequence
 
-from feedmill._core import Batch, Plan
+from feedmill._core import Batch, Builder, Checked, Plan, Record
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
 
-__all__ = ["Batch", "Plan", "parse", "simd"]
+__all__ = ["Batch", "Builder", "Checked", "Plan", "Record", "parse", "record_plan", "simd"]
+
+Mapping.register(Record)
 
 
 def parse(data: Buffer, schema: Schema, dialect: Dialect, columns: Sequence[str] | None = None) -> Batch:
@@ -60,6 +62,18 @@ def parse(data: Buffer, schema: Schema, dialect: Dialect, columns: Sequence[str]
     Compiling a plan takes some hundred microseconds, as long as parsing some hundred kilobytes.
     """
     return Plan(schema, dialect, columns).parse(data)
+
+
+def record_plan(schema: Schema, lane_key: Sequence[str] = ()) -> Plan:
+    """Compile a schema for records that are given and not read: `Plan.validate` and `Builder`."""
+    return Plan(schema, Dialect(header=False), None, lane_key)
+
+
+def _checker(schema: Schema) -> Callable[[Mapping[str, object] | Record], Checked]:
+    return record_plan(schema).validate
+
+
+Schema.compiler = _checker
 
 
 def simd() -> str:

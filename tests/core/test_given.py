@@ -1,0 +1,236 @@
+"""Records of Python values are judged as the same records in a feed."""
+
+import datetime as dt
+import json
+from collections import ChainMap
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedmill.dialect import Dialect
+from feedmill.kernel import Builder, Checked, Plan, record_plan
+from feedmill.records import Base, rejects_of
+from feedmill.schema import Constraints, Field, Schema
+from tests import strategies
+
+SCHEMA = Schema(
+    (
+        Field("sku", transforms=("trim",), constraints=Constraints(required=True, max_length=8)),
+        Field("stock", "integer", constraints=Constraints(minimum="0")),
+        Field("price", "number", precision=12, scale=2),
+        Field("exact", "number"),
+        Field("weight", "number", storage="float64"),
+        Field("sold", "boolean"),
+        Field("day", "date", "%d/%m/%Y"),
+        Field("at", "time"),
+        Field("seen", "datetime"),
+        Field("tags", "list"),
+        Field("more", "object"),
+        Field("id", "string", "uuid"),
+        Field("made", "year"),
+    )
+)
+UTC = dt.UTC
+GOOD = {
+    "sku": " A-1 ",
+    "stock": 3,
+    "price": Decimal("12.5"),
+    "exact": 10**30,
+    "weight": 1.25,
+    "sold": True,
+    "day": dt.date(2024, 2, 29),
+    "at": dt.time(23, 59, 59, 999999),
+    "seen": dt.datetime(2024, 1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+    "tags": ["a", "b"],
+    "more": {"é": [1]},
+    "id": UUID(int=7),
+    "made": 987,
+}
+KEPT = {
+    **GOOD,
+    "sku": "A-1",
+    "price": Decimal("12.50"),
+    "exact": Decimal(10**30),
+    "seen": dt.datetime(2023, 12, 31, 23, tzinfo=UTC),
+    "tags": "a,b",
+    "more": '{"é": [1]}',
+    "id": str(UUID(int=7)),
+}
+
+
+def codes(checked: Checked) -> list[tuple[str, str, str]]:
+    return [(each.column, each.code, each.value) for each in checked.rejects]
+
+
+def only(name: str, value: object) -> Checked:
+    return SCHEMA.validate({"sku": "A", name: value})
+
+
+def test_values_of_the_fields_own_types() -> None:
+    record = SCHEMA.validate(GOOD).record
+    assert record is not None
+    assert dict(record) == KEPT
+    assert str(record.price) == "12.50"
+
+
+def test_a_record_that_was_kept_is_kept_again_as_it_is() -> None:
+    record = SCHEMA.validate(GOOD).record
+    assert record is not None
+    again = SCHEMA.validate(record).record
+    assert again == record
+    assert [type(value) for value in again.values()] == [type(value) for value in record.values()]
+
+
+def test_texts_are_cells() -> None:
+    texts = {"sku": " A", "stock": "7", "day": "29/02/2024", "sold": "TRUE", "weight": "", "price": "1.5"}
+    record = SCHEMA.validate(texts).record
+    assert record is not None
+    assert [record.sku, record.stock, record.day, record.sold, record.weight, str(record.price)] == [
+        "A",
+        7,
+        dt.date(2024, 2, 29),
+        True,
+        None,
+        "1.50",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("sku", 7, "type"),
+        ("sku", b"A", "type"),
+        ("sku", "  ", "required"),
+        ("sku", None, "required"),
+        ("sku", "123456789", "max_length"),
+        ("sku", "\ud800", "encoding"),
+        ("sku", "a\0", "nul"),
+        ("stock", -1, "minimum"),
+        ("stock", 2**63, "type"),
+        ("stock", True, "type"),
+        ("stock", 3.0, "type"),
+        ("stock", Decimal(3), "type"),
+        ("price", Decimal("0.001"), "type"),
+        ("price", 0.1 + 0.2, "type"),
+        ("price", Decimal("NaN"), "type"),
+        ("price", "1,5", "type"),
+        ("sold", 1, "type"),
+        ("day", dt.datetime(2024, 1, 1, tzinfo=UTC), "type"),
+        ("seen", dt.date(2024, 1, 1), "type"),
+        ("seen", dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1))), "type"),
+        ("at", dt.time(1, tzinfo=UTC), "type"),
+        ("tags", ["a,b"], "type"),
+        ("more", [1], "type"),
+        ("more", {"a": object()}, "type"),
+        ("id", UUID, "type"),
+        ("made", 2.0, "type"),
+    ],
+)
+def test_what_is_wrong(name: str, value: object, code: str) -> None:
+    checked = only(name, value)
+    assert checked.record is None
+    assert [each[:2] for each in codes(checked)] == [(name, code)]
+
+
+def test_every_finding_has_its_value() -> None:
+    checked = SCHEMA.validate({"sku": 7, "stock": -1, "price": 0.001, "sold": [1]})
+    assert codes(checked) == [
+        ("sku", "type", "7"),
+        ("stock", "minimum", "-1"),
+        ("price", "type", "0.001"),
+        ("sold", "type", "[1]"),
+    ]
+
+
+def test_a_value_that_cannot_be_shown_is_still_a_finding() -> None:
+    class Sullen:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert codes(only("stock", Sullen())) == [("stock", "type", "<Sullen: RuntimeError>")]
+
+
+def test_floats_count_by_the_digits_that_python_shows() -> None:
+    record = SCHEMA.validate({"sku": "A", "price": 0.1, "exact": 1e-7}).record
+    assert record is not None
+    assert (str(record.price), format(record.exact, "f")) == ("0.10", "0.0000001")
+
+
+def test_any_mapping_will_do_and_nothing_else() -> None:
+    assert SCHEMA.validate(ChainMap({"sku": "A"})).record is not None
+    assert SCHEMA.validate({"sku": "A", "stranger": 1}).record is not None
+    for wrong in (None, 3, ["sku"], "sku"):
+        with pytest.raises(TypeError, match="mapping"):
+            SCHEMA.validate(wrong)  # type: ignore[arg-type]
+
+
+def test_records_are_mappings() -> None:
+    record = SCHEMA.validate(GOOD).record
+    assert record is not None
+    assert isinstance(record, Mapping)
+    assert (len(record), "sku" in record, record.get("x", 1), record["stock"]) == (13, True, 1, 3)
+    assert {**record} == record.asdict() == record | {}
+    assert (record | {"stock": 9})["stock"] == 9
+    assert repr(record).startswith("Record(sku='A-1', stock=3, price=Decimal('12.50')")
+    with pytest.raises(KeyError):
+        record["x"]
+    with pytest.raises(AttributeError, match="no field 'x'"):
+        record.x  # noqa: B018
+    with pytest.raises(TypeError):
+        hash(record)
+
+
+@given(st.data())
+def test_texts_are_judged_as_in_a_feed(data: st.DataObject) -> None:
+    schema = data.draw(strategies.schemas())
+    cells = [data.draw(strategies.texts(field)) for field in schema.fields]
+    quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
+    batch = Plan(schema, Dialect(header=False)).parse(quoted.encode())
+    found = [(each.column, each.code, each.value) for each in rejects_of(batch, schema.names, Base())]
+    checked = schema.validate(dict(zip(schema.names, cells, strict=True)))
+    assert codes(checked) == found
+    if not found:
+        assert checked.record is not None
+        assert json.dumps(checked.record.values(), default=repr) == json.dumps(
+            batch.tuples()[0], default=repr
+        )
+        # A good record's own values are good, and stay what they are.
+        again = schema.validate(checked.record)
+        assert again.rejects == ()
+
+
+def test_a_builder_makes_one_batch_of_many() -> None:
+    builder = Builder(record_plan(SCHEMA), 3)
+    assert builder.add(GOOD, 2, 5, 70)
+    assert not builder.add({"sku": 1}, 4, 9, 90)
+    assert builder.add({"sku": "B"}, 7, 11, 110)
+    with pytest.raises(TypeError, match="mapping"):
+        builder.add(3, 8, 12, 120)  # type: ignore[arg-type]
+    batch = builder.finish(10, 12)
+    assert [record.sku for record in batch] == ["A-1", "B"]
+    assert (batch.numbers(), batch.records, batch.rows, batch.lines) == ([2, 7], 10, 2, 12)
+    assert batch.place(7) == (11, 110)
+    assert batch.rejects() == [(12, 0, 4, 9, 90, 1, b"1")]
+    with pytest.raises(ValueError, match="finished"):
+        builder.add(GOOD, 9, 9, 9)
+
+
+def test_many_threads_share_a_schema() -> None:
+    def work(number: int) -> bool:
+        record = SCHEMA.validate({"sku": f"é{number}", "stock": number}).record
+        return record is not None and (record.sku, record.stock) == (f"é{number}", number)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(4_000)))
+
+
+def test_records_outlive_their_batch() -> None:
+    plan = Plan(SCHEMA, Dialect(header=False), ("sku", "stock"))
+    [record] = list(plan.parse(b"A-1,4\n"))
+    del plan
+    assert (record.sku, record.stock, record.price) == ("A-1", 4, None)
