@@ -10,13 +10,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "feedmill"
 
 # From the bottom up; a module may import from its own layer and from those before it. A package is one entry.
 LAYERS = (
-    ("codes", "errors", "iso_3166", "iso_4217", "iso_639", "json_values"),
+    ("codes", "errors", "iso_3166", "iso_4217", "iso_639", "json_values", "python_values"),
     ("schema", "declaration", "declared_kinds", "descriptor", "dialect", "records"),
     ("_core",),
     ("kernel",),
     ("report", "stores", "readers", "pool", "crew", "ordering", "watchdog", "stacks", "channel", "counters"),
     ("pipeline",),
-    ("runs",),
+    ("runs", "reading"),
     ("products",),
     ("options", "console"),
     ("services",),

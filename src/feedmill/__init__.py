@@ -5,9 +5,10 @@
 
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError, UsageError
-from feedmill.kernel import Batch, Plan, parse
+from feedmill.kernel import Batch, Checked, Plan, Record, parse
 from feedmill.pipeline import FailureLimit, Progress, report_of
 from feedmill.pool import WorkerPool
+from feedmill.reading import Records, read
 from feedmill.records import Position, Reject
 from feedmill.report import Outcomes, Report
 from feedmill.runs import RunOptions, load, validate
@@ -16,6 +17,7 @@ from feedmill.watchdog import Watchdog
 
 __all__ = [
     "Batch",
+    "Checked",
     "Constraints",
     "Dialect",
     "FailureLimit",
@@ -25,6 +27,8 @@ __all__ = [
     "Plan",
     "Position",
     "Progress",
+    "Record",
+    "Records",
     "Reject",
     "Report",
     "RunError",
@@ -37,6 +41,7 @@ __all__ = [
     "WorkerPool",
     "load",
     "parse",
+    "read",
     "report_of",
     "validate",
 ]

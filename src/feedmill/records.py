@@ -4,7 +4,7 @@ The kernel numbers records, lines and bytes from the start of the chunk it was g
 what came before; `Base` is what came before, and `rejects_of` adds the two.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -124,6 +124,8 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     Text is made here and only for the rejects asked for, so a caller that has seen enough can stop early.
     """
     fields = batch.plan.schema.fields
+    # What callbacks raised is kept by those batches only that have been through one.
+    errors: Mapping[int, str] = getattr(batch, "errors", {})
     # Column, code and the first half of the message, once for each kind of finding.
     kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
     for code, field, record, line, byte, _length, raw in batch.rejects():
@@ -133,7 +135,8 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
             message = f"expected {expected(code, declared)}, got "
             kind = kinds[code, field] = (column, Code(code).word, message)
         value = shown(raw)
-        yield Reject(base.position(record, line, byte), kind[0], kind[1], kind[2] + quoted(value), value)
+        got = errors[record] if code == Code.CALLBACK else quoted(value)
+        yield Reject(base.position(record, line, byte), kind[0], kind[1], kind[2] + got, value)
 
 
 def shown(raw: bytes) -> str:

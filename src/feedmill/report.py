@@ -83,10 +83,12 @@ class Report:
         rejects.
     records, successes, failures : int
         Every record is exactly one success or one failure.
+    dropped : int
+        Successes that a callback wanted nowhere.
     rejects_by_code : dict
         Findings by "column.code", or "code" for findings on whole records. A failed record has at least one.
     outcomes : Outcomes
-        What the store did with the successes; all zero in a run without a store.
+        What the store did with the successes that were not dropped; all zero in a run without a store.
     stored : bool
         Whether the run had a store.
     bytes : int
@@ -122,6 +124,7 @@ class Report:
     records: int = 0
     successes: int = 0
     failures: int = 0
+    dropped: int = 0
     rejects_by_code: Mapping[str, int] = field(default_factory=dict)
     outcomes: Outcomes = Outcomes()
     stored: bool = False
@@ -148,10 +151,10 @@ class Report:
                 f"the report of run {self.run_id} does not add up: {self.records} records, but "
                 f"{self.successes} successes + {self.failures} failures"
             )
-        if self.stored and self.successes != self.outcomes.total:
+        if self.stored and self.successes != self.outcomes.total + self.dropped:
             raise RunError(
                 f"the report of run {self.run_id} does not add up: {self.successes} successes, but the store "
-                f"accounts for {self.outcomes.total}: {asdict(self.outcomes)}"
+                f"accounts for {self.outcomes.total} and {self.dropped} were dropped: {asdict(self.outcomes)}"
             )
 
     def to_json(self) -> str:

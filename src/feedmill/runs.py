@@ -24,7 +24,16 @@ from typing import Protocol, Self, runtime_checkable
 from feedmill.dialect import Dialect
 from feedmill.errors import ReadError, StallError, UsageError
 from feedmill.kernel import Plan
-from feedmill.pipeline import FailureLimit, Pipeline, PipelineConfig, PlannedFeed, Progress, signals
+from feedmill.pipeline import (
+    Callback,
+    FailureLimit,
+    Pipeline,
+    PipelineConfig,
+    PlannedFeed,
+    Progress,
+    Transform,
+    signals,
+)
 from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
 from feedmill.readers.blocks import STDIN, Fingerprint
 from feedmill.report import Report
@@ -66,6 +75,12 @@ class RunOptions:
         Continue the last unfinished run of these feeds into this store.
     mapping : mapping of field to column
         Fields whose column has another name in the feed.
+    transform : callable, optional
+        Given each good record (a `Record`), in the workers, several at a time; it returns that record, a
+        mapping in its place, which is held to the schema again, or None to drop it. What it raises makes the
+        record a reject, ``callback``.
+    on_start : callable, optional
+        Given the `Pipeline` before it runs, for `Pipeline.stop` and `Pipeline.cancel` from other threads.
     handle_signals : bool
         Whether SIGINT and SIGTERM stop the run in order while it lasts: for programs, not for libraries.
     stall_timeout_s : float, optional
@@ -86,6 +101,8 @@ class RunOptions:
     log_every: int = 100_000
     resume: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)
+    transform: Transform | None = None
+    on_start: Callable[[Pipeline], None] | None = None
     handle_signals: bool = False
     stall_timeout_s: float | None = None
 
@@ -262,6 +279,8 @@ def run_planned(
         stall_timeout_s=options.stall_timeout_s,
     )
     pipeline = Pipeline(config)
+    if options.on_start is not None:
+        options.on_start(pipeline)
     with signals(pipeline) if options.handle_signals else nullcontext():
         return pipeline.run()
 
@@ -289,6 +308,7 @@ class _OpenedFeed:
     name: str
     reader: Reader | None
     reopen: Callable[[], Reader]
+    callback: Callback | None
 
     @classmethod
     def open(
@@ -305,6 +325,7 @@ class _OpenedFeed:
         reader = reopen()
         try:
             columns = reader.bind(schema, options.mapping)
+            transform = options.transform
             feed = cls(
                 path=path,
                 plan=Plan(schema, reader.dialect, columns, lane_key),
@@ -313,6 +334,7 @@ class _OpenedFeed:
                 name=reader.name,
                 reader=reader,
                 reopen=reopen,
+                callback=Callback(transform, schema, lane_key) if transform else None,
             )
         except BaseException:
             reader.close()
@@ -328,7 +350,7 @@ class _OpenedFeed:
         if reader.fingerprint != self.fingerprint:
             reader.close()
             raise ReadError(f"feed {self.name} was changed while the run was starting; start it again")
-        return PlannedFeed(reader, self.plan)
+        return PlannedFeed(reader, self.plan, self.callback)
 
     def close(self) -> None:
         """Close it, if it is open and not the pipeline's."""
@@ -375,7 +397,14 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
         source = _digest([[feed.name, str(feed.fingerprint)] for feed in feeds])
     elif options.resume:
         raise UsageError("a run over standard input cannot be resumed: what was read is gone; run it again.")
-    plan = [schema.to_descriptor(), [repr(feed.plan.dialect) for feed in feeds], dict(options.mapping)]
+    # Of a callback only its name can be known.
+    callback = getattr(options.transform, "__qualname__", str(type(options.transform)))
+    plan = [
+        schema.to_descriptor(),
+        [repr(feed.plan.dialect) for feed in feeds],
+        dict(options.mapping),
+        callback,
+    ]
     return RunInfo(
         run_id=str(uuid.uuid4()),
         source=source,

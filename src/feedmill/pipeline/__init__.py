@@ -39,6 +39,7 @@ same when the run is resumed; where nothing can be resumed, it happens at once.
 If you add a stage: give it the same two duties at its end, and a line in this table.
 """
 
+from feedmill.pipeline.callbacks import Callback, Transform
 from feedmill.pipeline.config import (
     FailureLimit,
     LoggedProgress,
@@ -51,6 +52,7 @@ from feedmill.pipeline.run import Pipeline, report_of, run_pipeline
 from feedmill.pipeline.signals import signals
 
 __all__ = [
+    "Callback",
     "FailureLimit",
     "LoggedProgress",
     "Pipeline",
@@ -58,6 +60,7 @@ __all__ = [
     "PlannedFeed",
     "Progress",
     "RejectWriter",
+    "Transform",
     "report_of",
     "run_pipeline",
     "signals",

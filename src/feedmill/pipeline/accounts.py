@@ -74,6 +74,7 @@ def make_report(
         records=settler.records,
         successes=settler.records - settler.failures,
         failures=settler.failures,
+        dropped=settler.dropped,
         rejects_by_code=settler.rejects_by_code,
         outcomes=settler.outcomes,
         stored=config.sink is not None,

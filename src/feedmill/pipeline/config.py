@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from feedmill.kernel import Batch, Plan
+    from feedmill.pipeline.callbacks import Callback
     from feedmill.readers import BufferPool, Chunk
     from feedmill.records import Reject
     from feedmill.stores.protocol import RunInfo, Sink
@@ -152,10 +153,18 @@ class PlannedFeed:
         Closed by the pipeline when it is read to its end, or when reading stops in it.
     plan : Plan
         Made for this feed's columns.
+    callback : Callback, optional
+        What good records go through.
     """
 
     reader: ChunkReader
     plan: Plan
+    callback: Callback | None = None
+
+    def parse(self, chunk: Chunk) -> Batch:
+        """Make a batch of a chunk; in any thread."""
+        batch = self.reader.parse(chunk, self.plan)
+        return batch if self.callback is None else self.callback.applied(batch, chunk, self.plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

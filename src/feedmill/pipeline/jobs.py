@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from feedmill.codes import Code
 from feedmill.crew import count_records
+from feedmill.pipeline.callbacks import RAW_BYTES, one_line
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.records import Reject, shown
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.config import PlannedFeed
     from feedmill.records import Base
-
-RAW_BYTES: Final = 4_000
-"""Bytes kept of a record that raises: the 1,000 characters a reject shows, of at most 4 bytes each."""
 
 _log = logging.getLogger("feedmill.pipeline")
 
@@ -49,6 +47,7 @@ class Broken:
     error: str
     records: int = 1
     failures: int = 1
+    dropped: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -92,8 +91,8 @@ class ParsedChunk:
         One, unless the job failed.
     has_failed : bool
         Whether parsing it raised.
-    records, failures, nbytes : int
-        Over all pieces.
+    records, failures, nbytes, dropped : int
+        Over all pieces; `dropped` by a callback.
     """
 
     feed: int
@@ -106,6 +105,7 @@ class ParsedChunk:
     records: int
     failures: int
     nbytes: int
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,14 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
     has_failed = False
     try:
         try:
-            pieces: tuple[Piece, ...] = (Piece(0, feed.reader.parse(chunk, feed.plan)),)
+            pieces: tuple[Piece, ...] = (Piece(0, feed.parse(chunk)),)
         except Exception as error:
             _log.error(
                 "parsing bytes %d to %d of feed %s raised: %s",
                 chunk.offset,
                 chunk.end,
                 chunk.feed,
-                _one_line(error),
+                one_line(error),
                 # A traceback takes 50 ms to write, and every chunk of a feed may fail.
                 exc_info=_log.isEnabledFor(logging.DEBUG),
             )
@@ -170,6 +170,7 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
         has_failed=has_failed,
         records=records,
         failures=sum(piece.content.failures for piece in pieces),
+        dropped=sum(getattr(piece.content, "dropped", 0) for piece in pieces),
         nbytes=sum(piece.content.nbytes for piece in pieces),
     )
 
@@ -180,13 +181,13 @@ def _take_apart(feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Except
     middle = len(data) if chunk.damage else _middle(feed.plan, data)
     if middle == len(data):
         raw = data[:RAW_BYTES].rstrip(b"\r\n")
-        yield Piece(lo, Broken(data.count(b"\n"), raw, _one_line(error)))
+        yield Piece(lo, Broken(data.count(b"\n"), raw, one_line(error)))
         return
     for start, end in ((0, middle), (middle, len(data))):
         part = bytearray(data[start:end])
         half = Chunk(chunk.seq, chunk.feed, chunk.offset + lo + start, part, len(part))
         try:
-            yield Piece(lo + start, feed.reader.parse(half, feed.plan))
+            yield Piece(lo + start, feed.parse(half))
         except Exception as inner:
             yield from _take_apart(feed, chunk, lo + start, lo + end, inner)
 
@@ -212,7 +213,3 @@ def _last_record_end(plan: Plan, data: bytes, size: int) -> int:
     if plan.dialect.format == "jsonl":
         return data.rfind(b"\n", 0, size) + 1
     return plan.last_record_end(data, size)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -31,7 +31,7 @@ class SettlerStage:
     ----------
     lock : Lock
         Held while a range is counted.
-    ranges, jobs, failed_jobs, records, failures, nbytes : int
+    ranges, jobs, failed_jobs, records, failures, dropped, nbytes : int
         Of the ranges settled so far; `nbytes` are of the feeds.
     outcomes : Outcomes
         What the lanes did with the good records.
@@ -49,6 +49,7 @@ class SettlerStage:
         self.failed_jobs = 0
         self.records = 0
         self.failures = 0
+        self.dropped = 0
         self.nbytes = 0
         self.outcomes = Outcomes()
         self.is_writing = False
@@ -89,6 +90,7 @@ class SettlerStage:
             self.failed_jobs += settled.failed_jobs
             self.records += settled.records
             self.failures += settled.failures + lane_failures
+            self.dropped += settled.dropped
             self.nbytes += settled.hi - settled.lo
             self._count_rejects(settled, refused)
             self.is_writing = False
@@ -106,7 +108,7 @@ class SettlerStage:
             unchanged=sum(outcome.unchanged for outcome in outcomes),
             duplicate=sum(outcome.duplicate for outcome in outcomes),
         )
-        rows = settled.records - settled.failures
+        rows = settled.records - settled.failures - settled.dropped
         if added.total + lane_failures != rows:
             raise StoreError(
                 f"feed {settled.feed + 1}, bytes {settled.lo} to {settled.hi}: of {rows} good records "

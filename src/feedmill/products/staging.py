@@ -22,7 +22,7 @@ from typing import Final
 from feedmill.dialect import Dialect
 from feedmill.errors import StoreError, UsageError
 from feedmill.kernel import Batch, Plan
-from feedmill.pipeline import PlannedFeed
+from feedmill.pipeline import Callback, PlannedFeed
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import FEED_COLUMNS, LANE_KEY
 from feedmill.products.lot import SqlLot
@@ -75,7 +75,9 @@ class StagingTable[T: Transaction]:
             raise UsageError("a run over the staging table needs no --resume: the next run takes what waits.")
         columns = bind(schema, FEED_COLUMNS, options.mapping, feed=TABLE)
         self._reader = _StagingReader(self._database)
-        feed = PlannedFeed(self._reader, Plan(schema, _DIALECT, columns, LANE_KEY))
+        transform = options.transform
+        callback = Callback(transform, schema, LANE_KEY) if transform else None
+        feed = PlannedFeed(self._reader, Plan(schema, _DIALECT, columns, LANE_KEY), callback)
         info = RunInfo(run_id=str(uuid.uuid4()), source="", feeds=(TABLE,))
         return run_planned([feed], info, schema.name, sink, options=options)
 

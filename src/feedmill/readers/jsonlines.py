@@ -14,14 +14,14 @@ parser tells.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
-from feedmill.kernel import Batch, Plan
+from feedmill.kernel import Batch, Plan, Record
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
 from feedmill.schema import Field, Schema
@@ -178,6 +178,9 @@ class LineBatch:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._batch)
 
     def rejects(self) -> list[Finding]:
         """List the findings, with the line and its first byte."""

@@ -1,0 +1,209 @@
+"""Records read one by one, and callbacks on them: every record has one outcome, and no thread stays."""
+
+import gc
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from feedmill import (
+    Constraints,
+    Dialect,
+    Field,
+    Record,
+    Reject,
+    RunError,
+    RunOptions,
+    Schema,
+    UsageError,
+    load,
+    read,
+)
+from feedmill.readers import delimited
+from feedmill.report import Report
+
+SCHEMA = Schema(
+    (
+        Field("id", "integer", constraints=Constraints(required=True)),
+        Field("price", "number", precision=9, scale=2, constraints=Constraints(minimum="0")),
+        Field("text"),
+    ),
+)
+ROWS = 2_000
+
+
+def small(**more: object) -> RunOptions:
+    return RunOptions(chunk_size=512, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> str:
+    """Write a feed in which every seventh price is bad, and texts have line breaks."""
+    path = tmp_path / "feed.csv"
+    lines = [f'{n},{"-1" if n % 7 == 0 else "1.5"},"a\nb{n}"\n' for n in range(1, ROWS + 1)]
+    path.write_text("id,price,text\n" + "".join(lines))
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_good_records_in_input_order_and_rejects_before_what_follows(feed: str) -> None:
+    events: list[int] = []
+    with read(
+        feed, SCHEMA, rejects=lambda each: events.append(-each.position.record), options=small()
+    ) as records:
+        # One by one, as rejects are told in between.
+        for record in records:
+            events += [record.id]
+    good = [n for n in range(1, ROWS + 1) if n % 7]
+    assert [n for n in events if n > 0] == good
+    assert [-n for n in events if n < 0] == [n for n in range(1, ROWS + 1) if n % 7 == 0]
+    report = records.report
+    assert report is not None
+    assert (report.records, report.successes, report.failures) == (ROWS, len(good), ROWS - len(good))
+
+
+def test_json_lines_are_records_too(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    path.write_text("\n".join(json.dumps({"id": n, "price": 0.5}) for n in range(3)) + "\nno json\n")
+    rejects: list[Reject] = []
+    options = RunOptions(dialect=Dialect(format="jsonl"), transform=lambda record: record | {"text": "new"})
+    records = list(read(str(path), SCHEMA, rejects=rejects, options=options))
+    assert [record.values() for record in records] == [(n, Decimal("0.50"), "new") for n in range(3)]
+    assert [(each.code, each.position.line, each.value) for each in rejects] == [("type", 4, "no json")]
+
+
+def test_closing_early_and_letting_go(feed: str) -> None:
+    records = read(feed, SCHEMA, options=small())
+    assert next(records).id == 1
+    records.close()
+    records.close()
+    with pytest.raises(StopIteration):
+        next(records)
+    records = read(feed, SCHEMA, options=small())
+    next(records)
+    del records
+    gc.collect()
+
+
+def test_what_is_refused_is_refused_at_once(feed: str) -> None:
+    for wrong in (RunOptions(resume=True), RunOptions(mapping={"no": "id"})):
+        with pytest.raises(UsageError):
+            read(feed, SCHEMA, options=wrong)
+    with pytest.raises(UsageError, match="does not exist"):
+        read(feed + "x", SCHEMA)
+
+
+def test_a_fault_comes_after_the_records_before_it(feed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = delimited.DelimitedReader.chunks
+
+    def breaks_off(self: delimited.DelimitedReader, first_seq: int = 0) -> Iterator[object]:
+        for number, chunk in enumerate(chunks(self, first_seq)):
+            if number == 3:
+                raise RunError("it broke off")
+            yield chunk
+
+    monkeypatch.setattr(delimited.DelimitedReader, "chunks", breaks_off)
+    records = read(feed, SCHEMA, options=small())
+    seen = []
+    with pytest.raises(RunError, match="broke off"):
+        seen.extend(record.id for record in iter(records))
+    assert records.report is None
+
+
+def changed(record: Record) -> Mapping[str, object] | None:
+    """Do everything a callback may do, by the last digit."""
+    match record.id % 10:
+        case 1:
+            return None
+        case 2:
+            raise ValueError("no\ntwos")
+        case 3:
+            return record | {"price": -3}
+        case 4:
+            return {"id": record.id, "price": "7", "stranger": object()}
+        case 5:
+            return 5  # type: ignore[return-value]
+        case _:
+            return record
+
+
+def run(feed: str, tmp_path: Path, workers: int) -> tuple[Report, bytes, list[tuple[object, ...]]]:
+    rejects, to = tmp_path / f"rejects{workers}.csv", tmp_path / f"{workers}.db"
+    options = small(transform=changed, workers=workers, rejects=str(rejects))
+    report = load(feed, f"sqlite:///{to}", SCHEMA, table="t", options=options)
+    with sqlite3.connect(to) as connection:
+        rows = connection.execute("SELECT * FROM t ORDER BY id").fetchall()
+    connection.close()
+    return report, rejects.read_bytes(), rows
+
+
+def test_every_record_of_a_callback_has_one_outcome_whoever_ran_it(feed: str, tmp_path: Path) -> None:
+    report, rejects, rows = run(feed, tmp_path, 1)
+    assert (report.records, report.dropped) == (
+        ROWS,
+        len([n for n in range(1, ROWS + 1) if n % 7 and n % 10 == 1]),
+    )
+    assert report.successes == report.dropped + report.outcomes.inserted == report.dropped + len(rows)
+    assert report.failures + report.successes == ROWS
+    good = [n for n in range(1, ROWS + 1) if n % 7]
+    assert report.rejects_by_code == {
+        "callback": len([n for n in good if n % 10 in {2, 5}]),
+        "price.minimum": ROWS // 7 + len([n for n in good if n % 10 == 3]),
+    }
+    assert [row[0] for row in rows] == [n for n in good if n % 10 not in {1, 2, 3, 5}]
+    assert {row[0]: row[1:] for row in rows}[4] == (7, None)
+    assert rejects.splitlines()[1:3] == [
+        b'2,4,27,,callback,"expected a record the callback accepts, got ValueError: no twos","2,1.5,""a',
+        b'b2"""',
+    ]
+    for workers in (2, 5):
+        other, other_rejects, other_rows = run(feed, tmp_path, workers)
+        assert (other.outcomes, other_rejects, other_rows) == (report.outcomes, rejects, rows)
+
+
+def test_callbacks_run_side_by_side(feed: str) -> None:
+    meeting = threading.Barrier(2)
+
+    def meet(record: Record) -> Record:
+        if record.id in {1, ROWS}:
+            meeting.wait(30)
+        return record
+
+    assert (
+        len(list(read(feed, SCHEMA, options=RunOptions(chunk_size=1 << 14, workers=2, transform=meet)))) > 0
+    )
+
+
+def test_a_mapping_that_raises_is_a_reject(feed: str) -> None:
+    class Thorny(dict[str, object]):
+        def keys(self) -> None:  # type: ignore[override]
+            raise AssertionError
+
+    class Worse(Mapping[str, object]):
+        def __getitem__(self, name: str) -> object:
+            raise RuntimeError(name)
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(())
+
+        def __len__(self) -> int:
+            return 0
+
+    rejects: list[Reject] = []
+    options = small(transform=lambda record: Worse() if record.id == 5 else Thorny(record.items()))
+    assert sum(1 for _ in read(feed, SCHEMA, rejects=rejects, options=options)) == ROWS - ROWS // 7 - 1
+    assert [(each.position.record, each.message) for each in rejects if each.code == "callback"] == [
+        (5, "expected a record the callback accepts, got RuntimeError: id")
+    ]
