@@ -5,6 +5,7 @@
 
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError, UsageError
+from feedmill.inference import Inference, infer
 from feedmill.kernel import Batch, Checked, Plan, Record, parse
 from feedmill.pipeline import FailureLimit, Progress, report_of
 from feedmill.pool import WorkerPool
@@ -23,6 +24,7 @@ __all__ = [
     "FailureLimit",
     "FeedmillError",
     "Field",
+    "Inference",
     "Outcomes",
     "Plan",
     "Position",
@@ -39,6 +41,7 @@ __all__ = [
     "UsageError",
     "Watchdog",
     "WorkerPool",
+    "infer",
     "load",
     "parse",
     "read",

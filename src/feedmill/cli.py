@@ -5,6 +5,7 @@
     feedmill process  FEED… --to URL              products, offers, outcomes, events
     feedmill load     FEED… --to URL --schema S   any schema into any store
     feedmill validate FEED… --schema S            no database
+    feedmill infer    FEED                        a Table Schema of a feed, with its evidence
     feedmill migrate  URL                         create or update the tables of `process`
     feedmill relay    URL --broker B              events to a message broker; see `services`
 
@@ -18,6 +19,7 @@ a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, 
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -29,12 +31,14 @@ import click
 
 from feedmill import console
 from feedmill.errors import FeedmillError, RunError
+from feedmill.inference import infer
 from feedmill.options import (
     COMMON_OPTIONS,
     DIALECT_OPTIONS,
     Arguments,
     add_options,
     check_files,
+    dialect_of,
     file_name,
     run_options_of,
 )
@@ -142,6 +146,18 @@ def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **a
         return validate(feeds, Schema.load(Path(schema)), valid=valid, options=options)
 
     _run(run, feeds, {**arguments, "schema": schema, "valid": valid})
+
+
+@cli.command("infer")
+@click.argument("feed", metavar="FEED")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Worker threads; one a CPU by default."
+)
+@add_options(DIALECT_OPTIONS)
+def infer_command(feed: str, workers: int | None, **arguments: object) -> None:
+    """Print a Table Schema that accepts a feed, with what was seen in each column."""
+    options = RunOptions(dialect=dialect_of(arguments, [feed]), workers=workers)
+    console.say(json.dumps(infer(feed, options=options).to_descriptor(), indent=2, ensure_ascii=False))
 
 
 @cli.command("migrate")
