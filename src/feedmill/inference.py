@@ -26,7 +26,7 @@ from feedmill.errors import UsageError
 from feedmill.kernel import Plan
 from feedmill.pool import WorkerPool
 from feedmill.readers import BufferPool, open_feed
-from feedmill.runs import DEFAULT_OPTIONS, RunOptions
+from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.schema import Constraints, Field, Schema
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from feedmill.channel import Channel
 from feedmill.errors import UsageError
 from feedmill.readers import find_feeds
 from feedmill.records import Base, Reject, rejects_of
-from feedmill.runs import DEFAULT_OPTIONS, RunOptions, run_feeds
+from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
+from feedmill.runs import run_feeds
 from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
 
 if TYPE_CHECKING:

@@ -17,26 +17,24 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol, Self, runtime_checkable
 
-from feedmill.dialect import Dialect
 from feedmill.errors import ReadError, StallError, UsageError
 from feedmill.kernel import Plan
 from feedmill.pipeline import (
     Callback,
-    FailureLimit,
     Pipeline,
     PipelineConfig,
     PlannedFeed,
     Progress,
-    Transform,
     signals,
 )
 from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
 from feedmill.readers.blocks import STDIN, Fingerprint
 from feedmill.report import Report
+from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.schema import Schema
 from feedmill.stores.opening import open_sink
 from feedmill.stores.outfile import refuse_overwriting
@@ -45,69 +43,6 @@ from feedmill.stores.rejects import RejectFile
 from feedmill.stores.url import parse_url
 
 __all__ = ["RunOptions", "check_feeds", "load", "run_feeds", "run_planned", "validate"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How to read and run; what to run is said by the functions below.
-
-    Parameters
-    ----------
-    dialect : Dialect, optional
-        How the feeds are written; CSV in UTF-8 by default.
-    progress : Progress, optional
-        Told how it goes; the log by default. Give it an ``expect`` method and it is told the bytes there are.
-    workers : int, optional
-        Threads that parse; the number of CPUs by default.
-    lanes : int, optional
-        Writers, each with a connection of its own; by the store's own default.
-    job_buffer, result_buffer : int
-        Chunks that may wait for a worker, and batches that may wait to be put in order.
-    chunk_size : int
-        Bytes of a chunk, about.
-    rejects : path, optional
-        Where findings are written: .csv or .jsonl.
-    failure_limit : FailureLimit, optional
-        When to give up.
-    log_every : int
-        Records of a worker between two log lines.
-    resume : bool
-        Continue the last unfinished run of these feeds into this store.
-    mapping : mapping of field to column
-        Fields whose column has another name in the feed.
-    transform : callable, optional
-        Given each good record (a `Record`), in the workers, several at a time; it returns that record, a
-        mapping in its place, which is held to the schema again, or None to drop it. What it raises makes the
-        record a reject, ``callback``.
-    on_start : callable, optional
-        Given the `Pipeline` before it runs, for `Pipeline.stop` and `Pipeline.cancel` from other threads.
-    handle_signals : bool
-        Whether SIGINT and SIGTERM stop the run in order while it lasts: for programs, not for libraries.
-    stall_timeout_s : float, optional
-        End the run with a `StallError`, which says who waits for whom, when nothing has moved for so many
-        seconds. It has to be more than the longest transaction takes, and a feed that comes slowly may be
-        silent. None: wait for ever.
-    """
-
-    dialect: Dialect | None = None
-    progress: Progress | None = None
-    workers: int | None = None
-    lanes: int | None = None
-    job_buffer: int = 100
-    result_buffer: int = 100
-    chunk_size: int = 1 << 20
-    rejects: str | None = None
-    failure_limit: FailureLimit | None = None
-    log_every: int = 100_000
-    resume: bool = False
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    transform: Transform | None = None
-    on_start: Callable[[Pipeline], None] | None = None
-    handle_signals: bool = False
-    stall_timeout_s: float | None = None
-
-
-DEFAULT_OPTIONS = RunOptions()
 
 
 def load(

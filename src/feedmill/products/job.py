@@ -17,7 +17,8 @@ from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, Sq
 from feedmill.products.staged import check_schema
 from feedmill.readers import find_feeds
 from feedmill.report import Report
-from feedmill.runs import DEFAULT_OPTIONS, RunOptions, check_feeds
+from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
+from feedmill.runs import check_feeds
 from feedmill.schema import Schema
 from feedmill.stores.transaction import Transaction
 
