@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.conftest import Generated
+from tests.acceptance.truth import PARTS, WRITTEN_BY_PROCESS
 from tests.command import TIMEOUT_S, Command
 
 RECORDS = 320_000
@@ -54,12 +55,6 @@ RELEASE_IN_POSTGRESQL = """
 DROP TRIGGER hold ON {table}; DROP FUNCTION hold; DROP TRIGGER tell ON feedmill_ledger; DROP FUNCTION tell;
 """
 STORED = "SELECT * FROM items ORDER BY sku"
-LEDGER = """
-SELECT l.feed, l.lane, l.lo, l.hi, l.inserted, l.updated, l.unchanged, l.duplicate, l.rejects
-FROM feedmill_ledger AS l JOIN feedmill_runs AS r ON r.run_id = l.run_id WHERE l.feed >= 0
-AND r.started_at = (SELECT max(started_at) FROM feedmill_runs) ORDER BY l.feed, l.lo, l.lane
-"""
-
 type Rows = list[tuple[object, ...]]
 
 
@@ -166,7 +161,7 @@ def same_as_undisturbed(feedmill: Command, items: Path, held: Path) -> None:
     assert done.code == 1, done
     resumed = (feedmill.directory / "rejects.csv").read_bytes(), counted(feedmill)
     assert resumed == undisturbed(feedmill, items, "sqlite:///plain.db")
-    for statement in (STORED, LEDGER):
+    for statement in (STORED, PARTS):
         assert rows(held, statement) == rows(feedmill.directory / "plain.db", statement)
     assert feedmill(*arguments, "--resume", **options).code == 2, "a finished run was resumed"
 
@@ -176,7 +171,7 @@ def test_killed_within_a_transaction(feedmill: Command, items: Path, held: Path)
     with feedmill.start(*arguments, workers=1, **options) as process:
         wait_until(is_in_transaction_after(held, 2), process)
         process.kill()
-    assert len(rows(held, LEDGER)) == 2
+    assert len(rows(held, PARTS)) == 2
     assert not (feedmill.directory / "rejects.csv").exists()
     same_as_undisturbed(feedmill, items, held)
 
@@ -204,7 +199,7 @@ def test_only_the_same_run_is_resumed(feedmill: Command, items: Path, held: Path
         wait_until(is_in_transaction_after(held, 2), process)
         process.kill()
     script(held, RELEASE_IN_SQLITE)
-    before = rows(held, LEDGER)
+    before = rows(held, PARTS)
 
     def refused(*words: str, **changed: object) -> None:
         done = feedmill(*arguments, "--resume", **(options | changed))
@@ -212,7 +207,7 @@ def test_only_the_same_run_is_resumed(feedmill: Command, items: Path, held: Path
         assert 1 <= len(done.err.splitlines()) <= 2
         for word in words:
             assert word in done.err
-        assert rows(held, LEDGER) == before
+        assert rows(held, PARTS) == before
 
     refused("chunk", chunk_size="128KiB")
     refused(max_record_bytes=4096)
@@ -255,7 +250,7 @@ def test_ended_while_lanes_write(
             assert done.fetchall() == [(report["successes"],)]
 
         def result() -> tuple[object, ...]:
-            tables = [connection.execute(statement).fetchall() for statement in (STORED, LEDGER)]
+            tables = [connection.execute(statement).fetchall() for statement in (STORED, PARTS)]
             return (feedmill.directory / "rejects.csv").read_bytes(), counted(feedmill), tables
 
         resumed = feedmill(*arguments, "--resume", workers=7, **options)
@@ -267,16 +262,6 @@ def test_ended_while_lanes_write(
 
 
 # The main job ———————————————————————————————————————————————————————————————————————————————————————————————
-
-WRITTEN_BY_PROCESS = {
-    "products": "SELECT sku, gtin, title, brand, category, description FROM products",
-    "offers": "SELECT code, sku, price, currency, stock, condition, url, weight_kg, updated_at"
-    " FROM product_dealers JOIN dealers AS d ON d.id = dealer_id JOIN products AS p ON p.id = product_id",
-    "outcomes": 'SELECT feed, record, dealer_code, sku, status, outcome, code, "column", message'
-    " FROM product_integration",
-    "events": "SELECT key, op, CAST(payload AS text), attempts FROM outbox",
-    "parts": LEDGER.partition(" ORDER BY ")[0],
-}
 
 
 def test_a_killed_process_run_in_sqlite(feedmill: Command, feed: Generated) -> None:

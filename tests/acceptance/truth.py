@@ -30,6 +30,24 @@ KEY = slice(0, 2)
 FORMULAS = ("=", "+", "-", "@")
 """How a cell begins that the reject file puts an apostrophe before."""
 
+PARTS = """
+SELECT l.feed, l.lane, l.lo, l.hi, l.inserted, l.updated, l.unchanged, l.duplicate, l.rejects
+FROM feedmill_ledger AS l JOIN feedmill_runs AS r ON r.run_id = l.run_id WHERE l.feed >= 0
+AND r.started_at = (SELECT max(started_at) FROM feedmill_runs) ORDER BY l.feed, l.lo, l.lane
+"""
+"""The ledger of the last run, without its id."""
+
+WRITTEN_BY_PROCESS = {
+    "products": "SELECT sku, gtin, title, brand, category, description FROM products",
+    "offers": "SELECT code, sku, price, currency, stock, condition, url, weight_kg, updated_at"
+    " FROM product_dealers JOIN dealers AS d ON d.id = dealer_id JOIN products AS p ON p.id = product_id",
+    "outcomes": 'SELECT feed, record, dealer_code, sku, status, outcome, code, "column", message'
+    " FROM product_integration",
+    "events": "SELECT key, op, CAST(payload AS text), attempts FROM outbox",
+    "parts": PARTS.partition(" ORDER BY ")[0],
+}
+"""What `feedmill process` leaves in a database; ids that differ from run to run are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -1,0 +1,76 @@
+"""Killed, or out of disk space, at the first, second, third … call of each kind that leaves something behind.
+
+strace does it: it counts a thread's calls of one kind, and ends the process at, or fails, the one asked for.
+Random moments are many but miss what takes no time; these do not. `make torture` takes every call up to
+`DENSE`, a plain run of the tests some of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.conftest import FAULTS, Undisturbed
+from tests.faults.shop import Shop, differences, ended
+
+IS_TORTURE = FAULTS >= 100
+DENSE = 120
+"""Calls of one kind that are each taken; of those after them every third or so."""
+
+HOW_TO_INSTALL = "strace is not installed: on Debian, apt-get install strace"
+
+# What ends up in a file or at the server. rename and unlink are of the reject file and of SQLite's journals.
+KILLED_AT = ("pwrite64", "fdatasync", "sendto", "write", "rename", "unlink", "fsync")
+FULL_AT = ("pwrite64", "write", "fsync")
+
+
+def moments() -> Iterator[int]:
+    """Count calls: every one, then ever fewer."""
+    call = 1
+    while True:
+        yield call
+        call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 5)
+
+
+def strace(what: str) -> list[str]:
+    if shutil.which("strace") is None:
+        pytest.skip(HOW_TO_INSTALL)
+    return ["strace", "--seccomp-bpf", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={what}"]
+
+
+@pytest.mark.parametrize("call", KILLED_AT)
+def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
+    for number in moments():
+        shop.reset()
+        code, err = ended(shop.start(under=strace(f"{call}:signal=SIGKILL:when={number}")))
+        if code != -signal.SIGKILL:
+            # No thread calls it that often.
+            assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state)
+            return
+        found = differences(shop.complete(), undisturbed.state)
+        assert not found, f"killed at a thread's {call} number {number}: {found} differ"
+
+
+@pytest.mark.parametrize("call", FULL_AT)
+def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
+    """The run stops and says so, or does not need the call; it is continued when there is room."""
+    for number in moments():
+        shop.reset()
+        code, err = ended(shop.start(under=strace(f"{call}:error=ENOSPC:when={number}")))
+        assert "Traceback" not in err, (number, err)
+        assert code in {1, 3}, (number, err)
+        found = differences(shop.complete(), undisturbed.state)
+        assert not found, f"a thread's {call} number {number} failed: {found} differ"
+        if code == 1:
+            return
+
+
+def test_strace_does_what_it_is_told(shop: Shop, undisturbed: Undisturbed) -> None:
+    """Or the tests above would see undisturbed runs."""
+    shop.reset()
+    call = "pwrite64" if "sqlite" in shop.database.url else "sendto"
+    code, _ = ended(shop.start(under=strace(f"{call}:signal=SIGKILL:when=20")))
+    assert code == -signal.SIGKILL
