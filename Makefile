@@ -87,6 +87,11 @@ MINUTES ?= 30
 soak: build ## Run with random faults for half an hour, or MINUTES=N: no hang, no leaked thread, no wrong count
 	$(PYTHON) -m tests.soak --minutes $(MINUTES)
 
+# A test of one kind of call may take long here, as it takes each.
+.PHONY: torture
+torture: build ## Kill a thousand runs, and a run at each call that writes; each time compare with an undisturbed one
+	FEEDMILL_FAULTS=$(or $(FAULTS),500) $(PYTHON) -m pytest tests/faults -s -o faulthandler_timeout=3600 $(ARGS)
+
 # On the build with the GIL: only there can Python's objects be given to malloc, so that a read past their end is seen.
 # Leaks are not looked for: the interpreter itself leaves memory to the end of the process.
 .PHONY: asan
