@@ -8,10 +8,11 @@ from random import Random
 
 import psycopg
 import pytest
+from psycopg import pq
 
 from tests.command import TIMEOUT_S
 from tests.faults.conftest import FAULTS, Undisturbed
-from tests.faults.shop import Shop, differences, kill_after
+from tests.faults.shop import Shop, differences, ended, kill_after
 from tests.postgres_server import PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("shop", ["postgresql"], indirect=True)]
@@ -30,14 +31,42 @@ def crash(server: PostgresServer) -> None:
     server.control("-m", "immediate", "stop")
 
 
+def begun(shop: Shop, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something is committed."""
+    while not shop.parts() and process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+
+
+def test_a_server_that_is_just_starting_is_waited_for(
+    shop: Shop, undisturbed: Undisturbed, postgres_server: PostgresServer
+) -> None:
+    """Recovering from a crash, it refuses connections for a while."""
+    shop.reset()
+    with psycopg.connect(shop.database.url, autocommit=True) as connection:
+        # Something to recover, which takes a while.
+        connection.execute(
+            "CREATE TABLE ballast AS SELECT n, repeat('x', 200) FROM generate_series(1, 200000) n"
+        )
+    crash(postgres_server)
+    postgres_server.control("-W", "-o", f"-p {postgres_server.port}", "start")
+    while pq.PGconn.ping(shop.database.url.encode()) == pq.Ping.NO_RESPONSE:
+        continue
+    code, err = ended(shop.start())
+    with psycopg.connect(shop.database.url, autocommit=True) as connection:
+        connection.execute("DROP TABLE ballast")
+    assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state), err
+
+
 def test_a_server_that_crashes(shop: Shop, undisturbed: Undisturbed, postgres_server: PostgresServer) -> None:
     """`pg_ctl stop -m immediate`: nobody is told, nothing is flushed. The same process waits and goes on."""
     random = Random(SEED)
     for _ in range(CRASHES):
         shop.reset()
         with shop.start() as process:
+            begun(shop, process)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(random.uniform(0.3, 1.0) * undisturbed.elapsed_s)
+                process.wait(random.uniform(0.0, 0.5) * undisturbed.elapsed_s)
             crash(postgres_server)
             postgres_server.control("-o", f"-p {postgres_server.port}", "start")
             _, err = process.communicate(timeout=TIMEOUT_S)

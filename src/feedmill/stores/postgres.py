@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from feedmill.errors import StoreError, UrlError
@@ -200,17 +202,23 @@ class PostgresDatabase:
     def open(self) -> None:
         """Connect once, for a fast and clear answer where the pool would go on trying; then open the pool.
 
+        A server that is just starting, or recovering from a crash, is waited for.
+
         Raises
         ------
         StoreError, UrlError
             The database cannot be reached as the URL says.
         """
-        try:
-            psycopg.connect(**self._keywords).close()  # type: ignore[arg-type]
-        except psycopg.ProgrammingError as error:
-            raise UrlError(f"{self.target.text}: {self._words(error)}") from None
-        except psycopg.Error as error:
-            raise self.fault(error) from None
+        backoff = Backoff(self.options.retry, self.stop)
+        while True:
+            try:
+                psycopg.connect(**self._keywords).close()  # type: ignore[arg-type]
+                break
+            except psycopg.ProgrammingError as error:
+                raise UrlError(f"{self.target.text}: {self._words(error)}") from None
+            except psycopg.Error as error:
+                if not self._is_starting() or not backoff.wait():
+                    raise self.fault(error) from None
         self.pool.open()
 
     def session(
@@ -267,6 +275,11 @@ class PostgresDatabase:
                 "check host, port, database, user and password (PGPASSWORD, PGSERVICE, ~/.pgpass work too)"
             )
         return StoreError(f"{self.target.text}: {self._words(error)}; {advice}.")
+
+    def _is_starting(self) -> bool:
+        """Ask whether the server is there but takes no connections yet; its refusal has no SQLSTATE."""
+        conninfo = make_conninfo("", **self._keywords)  # type: ignore[arg-type]
+        return pq.PGconn.ping(conninfo.encode()) == pq.Ping.REJECT
 
     def _words(self, error: psycopg.Error) -> str:
         """Quote the server, or libpq when there was none to answer."""
