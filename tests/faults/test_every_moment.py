@@ -35,17 +35,27 @@ def moments() -> Iterator[int]:
         call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 5)
 
 
-def strace(what: str) -> list[str]:
+def strace(call: str, what: str) -> list[str]:
+    """Run the program that follows, and do something to a system call of its."""
     if shutil.which("strace") is None:
         pytest.skip(HOW_TO_INSTALL)
-    return ["strace", "--seccomp-bpf", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={what}"]
+    return [
+        "strace",
+        "--seccomp-bpf",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        *("-e", f"trace={call}"),
+        *("-e", f"inject={call}:{what}"),
+    ]
 
 
 @pytest.mark.parametrize("call", KILLED_AT)
 def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
     for number in moments():
         shop.reset()
-        code, err = ended(shop.start(under=strace(f"{call}:signal=SIGKILL:when={number}")))
+        code, err = ended(shop.start(under=strace(call, f"signal=SIGKILL:when={number}")))
         if code != -signal.SIGKILL:
             # No thread calls it that often.
             assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state)
@@ -59,7 +69,7 @@ def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, cal
     """The run stops and says so, or does not need the call; it is continued when there is room."""
     for number in moments():
         shop.reset()
-        code, err = ended(shop.start(under=strace(f"{call}:error=ENOSPC:when={number}")))
+        code, err = ended(shop.start(under=strace(call, f"error=ENOSPC:when={number}")))
         assert "Traceback" not in err, (number, err)
         assert code in {1, 3}, (number, err)
         found = differences(shop.complete(), undisturbed.state)
@@ -72,5 +82,5 @@ def test_strace_does_what_it_is_told(shop: Shop, undisturbed: Undisturbed) -> No
     """Or the tests above would see undisturbed runs."""
     shop.reset()
     call = "pwrite64" if "sqlite" in shop.database.url else "sendto"
-    code, _ = ended(shop.start(under=strace(f"{call}:signal=SIGKILL:when=20")))
+    code, _ = ended(shop.start(under=strace(call, f"signal=SIGKILL:when=20")))
     assert code == -signal.SIGKILL
