@@ -28,9 +28,9 @@ FULL_AT = ("pwrite64", "write", "fsync")
 
 
 def moments() -> Iterator[int]:
-    """Count calls: every one, then ever fewer."""
+    """Count calls: every one, then ever fewer; strace counts to 65,535."""
     call = 1
-    while True:
+    while call < 1 << 16:
         yield call
         call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 5)
 
@@ -39,16 +39,8 @@ def strace(call: str, what: str) -> list[str]:
     """Run the program that follows, and do something to a system call of its."""
     if shutil.which("strace") is None:
         pytest.skip(HOW_TO_INSTALL)
-    return [
-        "strace",
-        "--seccomp-bpf",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        *("-e", f"trace={call}"),
-        *("-e", f"inject={call}:{what}"),
-    ]
+    # Not with --seccomp-bpf: there strace 6.1 does not count.
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
 
 
 @pytest.mark.parametrize("call", KILLED_AT)
@@ -82,5 +74,5 @@ def test_strace_does_what_it_is_told(shop: Shop, undisturbed: Undisturbed) -> No
     """Or the tests above would see undisturbed runs."""
     shop.reset()
     call = "pwrite64" if "sqlite" in shop.database.url else "sendto"
-    code, _ = ended(shop.start(under=strace(call, f"signal=SIGKILL:when=20")))
+    code, _ = ended(shop.start(under=strace(call, "signal=SIGKILL:when=20")))
     assert code == -signal.SIGKILL
