@@ -75,7 +75,7 @@ test-gil: build-gil ## Run the tests with the GIL
 
 # What changes something of the whole process (standard output, the environment) is found by its fixtures and runs in one
 # thread; what else cannot be doubled is marked thread_unsafe, with its reason.
-PARALLEL := src/feedmill tests/core tests/readers tests/pipeline $(filter-out tests/test_cli% tests/test_layers.py \
+PARALLEL := tests/core tests/readers tests/pipeline $(filter-out tests/test_cli% tests/test_layers.py \
 	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py, $(wildcard tests/test_*.py))
 
 .PHONY: test-parallel

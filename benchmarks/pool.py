@@ -78,7 +78,7 @@ class Least:
 def measure(given: argparse.Namespace) -> builds.Result:
     """Give each way its turns."""
     ways, absent = executors.available(WAYS, given.way)
-    ways = [Way("inline", executors.inline), *ways]
+    ways = [Way("inline", executors.inline, share=25), *ways]
     least = {way.name: Least() for way in ways}
     for _ in range(given.rounds):
         for way in ways:

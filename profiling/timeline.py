@@ -33,6 +33,8 @@ LEGEND: Final = {
     "waits for room: a channel is full": PUTTING,
 }
 ORDER: Final = ("reader", "worker", "collector", "lane", "settler")
+ONLOOKERS: Final = {"run", "watchdog", "opening"}
+"""They wait for threads and not at channels, so they would look busy all the time."""
 WIDTH: Final = 1500
 LEFT: Final = 120
 PLOT: Final = 930
@@ -149,13 +151,13 @@ def facts(report: Report) -> str:
 
 
 def order_threads(names: Iterable[str]) -> list[str]:
-    """Put threads in the order of the flow."""
+    """Put threads in the order of the flow; those that only wait for the others are left out."""
 
     def place(name: str) -> tuple[int, int]:
         role, _, number = name.rpartition("-")
         return (ORDER.index(role) if role in ORDER else len(ORDER), int(number) if number.isdigit() else 0)
 
-    return sorted(names, key=place)
+    return sorted((name for name in names if name.rpartition("-")[0] not in ONLOOKERS), key=place)
 
 
 def _draw_threads(drawing: Drawing, seen: Recording, threads: Sequence[str], top: int) -> None:

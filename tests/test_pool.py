@@ -109,6 +109,7 @@ def test_jobs_run_at_the_same_time() -> None:
         ]
 
 
+@pytest.mark.thread_unsafe(reason="looks at all threads of the process")
 def test_leaving_the_block_waits_for_all_jobs_and_ends_all_threads() -> None:
     with WorkerPool(3) as pool:
         names = {thread.name for thread in workers_alive()}

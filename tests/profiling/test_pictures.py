@@ -72,6 +72,7 @@ def test_the_bottleneck_is_who_is_at_work_longest() -> None:
 
 def test_the_threads_stand_in_the_order_of_the_flow() -> None:
     names = ["settler-1", "lane-1", "worker-10", "worker-2", "lane-0", "reader-1", "feeder", "collector-1"]
+    names += ["run-1", "watchdog-1"]
     assert timeline.order_threads(names) == [
         *("reader-1", "worker-2", "worker-10", "collector-1", "lane-0", "lane-1", "settler-1", "feeder")
     ]
