@@ -103,14 +103,19 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core $(ARGS)
 
 # The interpreter is instrumented too, or its own locks would look like races. It borrows the packages of .venv, whose
-# kernel it would take as well, were its own not found first.
+# kernel it would take as well, were its own not found first. What it imports is compiled once and kept, which takes it
+# minutes. Its reports go to files: pytest would swallow those of tests that pass.
+TSAN_TESTS := $(wildcard tests/threads) tests/test_pool.py tests/test_channel.py tests/test_counters.py
 .PHONY: tsan
 tsan: build ## Run the thread tests under the thread sanitizer, on an interpreter built for it: ten minutes, once
 	FEEDMILL_SANITIZE=thread flock build/kernel.lock $(PYTHON) setup.py -q build --build-lib build/tsan
+	@rm -f build/tsan/race.*
 	python=$$(tools/build-python thread-sanitizer) && \
 	packages=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
-	TSAN_OPTIONS="suppressions=$${python%/bin/*}/tsan-suppressions exitcode=66" \
-	PYTHONPATH="build/tsan:$$packages" "$$python" -m pytest $(wildcard tests/threads) tests/test_pool.py tests/test_channel.py tests/test_counters.py $(ARGS)
+	TSAN_OPTIONS="suppressions=$${python%/bin/*}/tsan-suppressions log_path=build/tsan/race exitcode=66" \
+	PYTHONPATH="build/tsan:$$packages" PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=build/tsan/bytecode \
+		"$$python" -m pytest -p no:cacheprovider -o faulthandler_timeout=1800 $(or $(ARGS),$(TSAN_TESTS)) || \
+	{ cat build/tsan/race.* >&2; exit 1; }
 
 # On the build with the GIL, where coverage has a tracer in C. Of the kernel, gcov counts the lines, threads included.
 .PHONY: cover

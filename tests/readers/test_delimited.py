@@ -1,5 +1,6 @@
 """Delimited feeds from the head to the last record, with places in the file."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,7 @@ _LINES = st.lists(_CELLS, min_size=1, max_size=3).map(b",".join)
 def test_any_chunk_size_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], end: bytes, chunk_size: int, limit: int
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "property.csv"
+    path = tmp_path_factory.getbasetemp() / f"property-{threading.get_ident()}.csv"
     path.write_bytes(b"a,b" + end + end.join(lines))
     dialect = Dialect(max_record_bytes=limit, comment="#")
     whole, cut = read_all(path, dialect), read_all(path, dialect, chunk_size)

@@ -1,6 +1,7 @@
 """JSON Lines: objects become records, anything else rejects its own line."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ _VALUES = (
 def test_any_chunk_size_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, lines: list[object], chunk_size: int
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "property.jsonl"
+    path = tmp_path_factory.getbasetemp() / f"property-{threading.get_ident()}.jsonl"
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     whole = read(path, text.encode())
     cut = read(path, text.encode(), chunk_size=chunk_size)
