@@ -174,7 +174,7 @@ def test_a_wrong_schema_is_refused(document: dict[str, object], words: str) -> N
         ({"type": "duration", "constraints": {"minLength": 1}}, "its type is duration"),
         ({"type": "geojson", "constraints": {"minimum": 1}}, "its type is geojson"),
         ({"type": "object", "constraints": {"enum": ["{"]}}, "no JSON text"),
-        ({"format": "binary"}, "use one of default, email, uri, uuid, gtin"),
+        ({"format": "hex"}, "use one of default, email, uri, uuid, binary, gtin"),
         ({"type": "integer", "format": "hex"}, "only the format default"),
         ({"type": "date", "format": "dd/mm/yyyy"}, "a pattern of % directives"),
         ({"type": "date", "format": "%d/%m"}, "does not tell a day"),
