@@ -95,6 +95,15 @@ class Command:
         return path
 
 
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a command has ended; give it the processor for a moment if not."""
+    try:
+        process.wait(0.02)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def words(arguments: Sequence[object], options: dict[str, object]) -> list[str]:
     """Write ``chunk_size="64KiB", quiet=True`` as a shell's words."""
     line = [str(argument) for argument in arguments]

@@ -7,6 +7,7 @@
     feedmill validate FEED… --schema S            no database
     feedmill infer    FEED                        a Table Schema of a feed, with its evidence
     feedmill migrate  URL                         create or update the tables of `process`
+    feedmill worker   URL                         `process --from-staging`, for ever; see `services`
     feedmill relay    URL --broker B              events to a message broker; see `services`
 
 A command turns its arguments into the values the library takes, calls one function of the library, and prints
@@ -30,9 +31,10 @@ from typing import Final
 import click
 
 from feedmill import console
-from feedmill.errors import FeedmillError, RunError
+from feedmill.errors import FeedmillError, RunError, UsageError
 from feedmill.inference import infer
 from feedmill.options import (
+    BATCH_OPTION,
     COMMON_OPTIONS,
     DIALECT_OPTIONS,
     Arguments,
@@ -44,11 +46,11 @@ from feedmill.options import (
 )
 from feedmill.pipeline import report_of
 from feedmill.products import migrate as migrate_database
-from feedmill.products import process_feeds
+from feedmill.products import process_feeds, process_staged
 from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
-from feedmill.services import relay_command
+from feedmill.services import relay_command, worker_command
 from feedmill.stores.merge import MODES
 from feedmill.stores.outfile import OutFile
 
@@ -74,7 +76,7 @@ def cli() -> None:
 
 
 @cli.command("process")
-@_feeds
+@click.argument("feeds", nargs=-1, metavar="FEED…")
 @click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
 @click.option(
     "--schema",
@@ -89,23 +91,33 @@ def cli() -> None:
 @click.option(
     "--every-outcome", is_flag=True, help="An outcome row for unchanged and duplicate records, too."
 )
-@add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
-def process_command(feeds: tuple[str, ...], url: str, schema: str | None, **arguments: object) -> None:
+@click.option(
+    "--from-staging",
+    "staged",
+    metavar="URL",
+    help="Process what waits in URL's staging table, instead of feeds.",
+)
+@add_options((BATCH_OPTION, *COMMON_OPTIONS, *DIALECT_OPTIONS))
+def process_command(
+    feeds: tuple[str, ...], url: str, staged: str | None, schema: str | None, **arguments: object
+) -> None:
     """Load dealers' product feeds: products, offers, outcomes and events."""
     dealers = arguments["dealers"]
+    if bool(feeds) == bool(staged):
+        raise UsageError("Name feeds, or --from-staging URL; not both.")
 
     def run(options: RunOptions) -> Report:
-        return process_feeds(
-            feeds,
-            url,
-            schema=Schema.load(Path(schema)) if schema else None,
-            dealers=None if dealers is None else Path(str(dealers)),
-            create_dealers=bool(arguments["create_dealers"]),
-            every_outcome=bool(arguments["every_outcome"]),
-            options=options,
-        )
+        rules = Schema.load(Path(schema)) if schema else None
+        known = None if dealers is None else Path(str(dealers))
+        flags = {name: bool(arguments[name]) for name in ("create_dealers", "every_outcome")}
+        if staged:
+            page_rows = int(str(arguments["batch"]))
+            return process_staged(
+                staged, schema=rules, dealers=known, page_rows=page_rows, options=options, **flags
+            )
+        return process_feeds(feeds, url, schema=rules, dealers=known, options=options, **flags)
 
-    _run(run, feeds, {**arguments, "schema": schema, "to": url})
+    _run(run, feeds, {**arguments, "schema": schema, "to": staged or url})
 
 
 @cli.command("load")
@@ -172,6 +184,7 @@ def migrate_command(url: str) -> None:
 
 
 cli.add_command(relay_command)
+cli.add_command(worker_command)
 
 
 def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: Arguments) -> None:

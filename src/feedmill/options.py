@@ -79,6 +79,15 @@ _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
 
+BATCH_OPTION: Final = _option(
+    "--batch",
+    type=_COUNT,
+    default=8_000,
+    show_default=True,
+    metavar="N",
+    help="Rows of the staging table a transaction takes.",
+)
+
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
     _option("--workers", type=_THREADS, metavar="N", help="Worker threads; the number of CPUs by default."),
     _option(
@@ -177,7 +186,7 @@ def run_options_of(
     """Take what every command is given."""
     given = SimpleNamespace(**arguments)
     return RunOptions(
-        dialect=dialect_of(arguments, feeds),
+        dialect=dialect_of(arguments, feeds) if feeds else None,
         progress=progress,
         workers=given.workers,
         lanes=given.lanes,
@@ -206,7 +215,8 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
     if (to := arguments.get("to")) and (path := parse_url(str(to)).path):
         outputs = {"--to": path, **outputs}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
-    refuse_overwriting(outputs, [*inputs, *(feed for feed in find_feeds(feeds) if feed != STDIN)])
+    paths = find_feeds(feeds) if feeds else []
+    refuse_overwriting(outputs, [*inputs, *(feed for feed in paths if feed != STDIN)])
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

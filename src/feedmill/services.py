@@ -2,6 +2,7 @@
 
 ::
 
+    feedmill worker URL               records of the staging table through the main job
     feedmill relay URL --broker B     events of the outbox to a message broker
 
 They end with 0 when they were told to end and have drained; what they exit with otherwise stands in `cli`.
@@ -10,18 +11,56 @@ They end with 0 when they were told to end and have drained; what they exit with
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import click
 
 from feedmill import console
 from feedmill.errors import UsageError
+from feedmill.options import BATCH_OPTION, add_options, mapping_of
+from feedmill.products import process_staged
 from feedmill.products.outbox import Event
 from feedmill.products.relay import RelayOptions, dead_events, relay_events, revive_events
+from feedmill.runs import RunOptions
+from feedmill.schema import Schema
 
 SOME_FAILED: Final = 1
 
 _count = click.IntRange(min=1)
+
+
+@click.command("worker")
+@click.argument("url", metavar="URL")
+@click.option("--schema", metavar="S", help="A Table Schema instead of the built-in product schema.")
+@click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
+@click.option(
+    "--every-outcome", is_flag=True, help="An outcome row for unchanged and duplicate records, too."
+)
+@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The table's name for a field.")
+@click.option("--rejects", metavar="OUT", help="Write every finding here when it ends: .csv, or .jsonl.")
+@add_options((BATCH_OPTION,))
+def worker_command(url: str, schema: str | None, **arguments: object) -> None:
+    """Process what is put into URL's staging table, beside any number of others, until told to end."""
+    given = SimpleNamespace(**arguments)
+    with console.run_display(is_quiet=False, with_bar=False) as display:
+        report = process_staged(
+            url,
+            schema=Schema.load(Path(schema)) if schema else None,
+            create_dealers=given.create_dealers,
+            every_outcome=given.every_outcome,
+            page_rows=given.batch,
+            keep_on=True,
+            options=RunOptions(
+                rejects=given.rejects,
+                mapping=mapping_of(given.mapping),
+                progress=display,
+                handle_signals=True,
+            ),
+        )
+    console.show_outcomes(report)
+    console.show_last_lines(report)
 
 
 @click.command("relay")

@@ -136,11 +136,11 @@ class SqlRig:
             )
 
     @contextmanager
-    def staged(self) -> Iterator[tuple[Job, StagingTable[Any]]]:
+    def staged(self, page_rows: int = 8_000) -> Iterator[tuple[Job, StagingTable[Any]]]:
         """Make a job, and the staging table as its input."""
         with self.opened() as opened:
             database: Any = opened
-            yield make_job(database), StagingTable(database)
+            yield make_job(database), StagingTable(database, page_rows=page_rows)
 
     def add_dealers(self, codes: Iterable[str] = DEALERS) -> None:
         self.execute(*(f"INSERT INTO dealers (code) VALUES ('{code}')" for code in codes))

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.brokers import Server, received
-from tests.command import Command
+from tests.command import Command, has_ended
 from tests.products.rigs import PostgresRig, SqliteRig
 from tests.products.test_outbox import add_events
 
@@ -53,7 +53,7 @@ def wait_for_sent(rig: PostgresRig, process: subprocess.Popen[bytes], least: int
         while (
             connection.execute("SELECT count(*) FROM outbox WHERE sent_at IS NOT NULL").fetchone()[0] < least
         ):
-            assert process.poll() is None, process.communicate()
+            assert not has_ended(process), process.communicate()
 
 
 def test_messages_are_what_the_outbox_has(

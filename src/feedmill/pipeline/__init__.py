@@ -36,6 +36,8 @@ range counts when all its lanes have it.
 *Stopping* (`Pipeline.stop`, or too many failures) happens at the end of a range, as ranges have to be the
 same when the run is resumed; where nothing can be resumed, it happens at once.
 
+A run over records that exist only in the transaction that applies them has no stages: `serial`.
+
 If you add a stage: give it the same two duties at its end, and a line in this table.
 """
 
@@ -49,6 +51,7 @@ from feedmill.pipeline.config import (
     RejectWriter,
 )
 from feedmill.pipeline.run import Pipeline, report_of, run_pipeline
+from feedmill.pipeline.serial import SerialRun
 from feedmill.pipeline.signals import signals
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "PlannedFeed",
     "Progress",
     "RejectWriter",
+    "SerialRun",
     "Transform",
     "report_of",
     "run_pipeline",

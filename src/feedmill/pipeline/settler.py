@@ -64,7 +64,7 @@ class SettlerStage:
         flow = self._flow
         try:
             for settled in flow.ranges:
-                self._settle(settled, [flow.outboxes[lane].get() for lane in settled.lanes])
+                self.settle(settled, [flow.outboxes[lane].get() for lane in settled.lanes])
         except ChannelClosed:
             return
         except BaseException as error:
@@ -72,7 +72,8 @@ class SettlerStage:
         finally:
             flow.ranges.cancel()
 
-    def _settle(self, settled: Range, outcomes: Sequence[LaneOutcome]) -> None:
+    def settle(self, settled: Range, outcomes: Sequence[LaneOutcome]) -> None:
+        """Write a range's rejects and count its records; `run` does it for all."""
         refused = sorted(
             (reject for outcome in outcomes for reject in outcome.rejects), key=attrgetter("record")
         )

@@ -22,7 +22,7 @@ migrations     the tables: ``sql/<dialect>/NNN_name.sql``
 """
 
 from feedmill.products.entities import Dealer, Failure, Success
-from feedmill.products.job import make_job, process_feeds, read_dealers
+from feedmill.products.job import make_job, process_feeds, process_staged, read_dealers
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
 from feedmill.products.relay import Relayed, RelayOptions, relay_events
@@ -41,6 +41,7 @@ __all__ = [
     "migrate",
     "open_products",
     "process_feeds",
+    "process_staged",
     "product_schema",
     "read_dealers",
     "relay_events",

@@ -15,6 +15,7 @@ from feedmill.products.opening import with_products
 from feedmill.products.process import ProcessProducts, product_schema
 from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
 from feedmill.products.staged import check_schema
+from feedmill.products.staging import PAGE_ROWS, StagingTable
 from feedmill.readers import find_feeds
 from feedmill.report import Report
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
@@ -78,6 +79,44 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         return job.execute(paths).report
 
     return with_products(url, run, lanes=options.lanes)
+
+
+def process_staged(  # noqa: PLR0913 - one call for all of a job's options
+    url: str,
+    *,
+    schema: Schema | None = None,
+    dealers: Path | None = None,
+    create_dealers: bool = False,
+    every_outcome: bool = False,
+    page_rows: int = PAGE_ROWS,
+    keep_on: bool = False,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> Report:
+    """Process what waits in a database's staging table, beside any number of processes that do the same.
+
+    Parameters
+    ----------
+    url, schema, dealers, create_dealers, every_outcome, options
+        As for `process_feeds`; of the options, those about reading and threads mean nothing here.
+    page_rows, keep_on
+        As for `StagingTable`.
+    """
+    known = read_dealers(dealers) if dealers is not None else []
+    rules = product_schema() if schema is None else schema
+    check_schema(rules)
+
+    def run[T: Transaction](database: SqlDatabase[T]) -> Report:
+        job = make_job(
+            database,
+            schema=rules,
+            create_dealers=create_dealers,
+            every_outcome=every_outcome,
+            options=options,
+        )
+        job.dealers.save(known)
+        return job.execute(StagingTable(database, page_rows=page_rows, keep_on=keep_on)).report
+
+    return with_products(url, run, lanes=1)
 
 
 def make_job[T: Transaction](

@@ -102,9 +102,27 @@ class SqlLane[T: Transaction]:
             self._database.fill(transaction, part)
             return work(SqlLot(self._database, transaction, self._ledger.run, part))
 
+        return self._creating(lambda: self._ledger.apply(self._session, part, staged))
+
+    def take[R](self, work: Callable[[T], R]) -> R:
+        """Do `work` in a transaction of its own, for parts that are only known in it; see `apply_in`."""
+        return self._creating(lambda: self._session.transact(work))
+
+    def apply_in(
+        self, transaction: T, part: RangePart, work: Callable[[SqlLot[T]], LaneOutcome]
+    ) -> LaneOutcome:
+        """Stage a part and do `work` on it, in a given transaction, once."""
+        if not self._ledger.claim(transaction, part):
+            return self._ledger.outcome(transaction, part)
+        self._database.fill(transaction, part)
+        outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))
+        self._ledger.note(transaction, part, outcome)
+        return outcome
+
+    def _creating[R](self, apply: Callable[[], R]) -> R:
         while True:
             try:
-                return self._ledger.apply(self._session, part, staged)
+                return apply()
             except UnknownDealersError as unknown:
                 # Outside the part's transaction, and so committed before any other lane can wait for it.
                 self._create(unknown.codes)

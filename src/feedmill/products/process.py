@@ -116,7 +116,7 @@ class ProcessProducts[L: Lot]:
             paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
             report = run_feeds(paths, self.schema, ProductSink(self), options=self.options, lane_key=LANE_KEY)
         else:
-            report = feeds.run(self.schema, ProductSink(self, feeds), self.options)
+            report = feeds.run(self.schema, ProductSink(self), self.apply, self.options)
         return Output(
             report, self.integrations.successes(report.run_id), self.integrations.failures(report.run_id)
         )
@@ -142,11 +142,9 @@ class ProductSink[L: Lot]:
 
     takes_failures = True
 
-    def __init__(self, job: ProcessProducts[L], source: StagedRecords[L] | None = None) -> None:
+    def __init__(self, job: ProcessProducts[L]) -> None:
         self._job = job
-        self._source = source
-        # A source's records are marked range by range.
-        self.lanes = job.integrations.lanes if source is None else 1
+        self.lanes = job.integrations.lanes
 
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
@@ -154,7 +152,7 @@ class ProductSink[L: Lot]:
 
     def lane(self, number: int) -> ProductLane[L]:
         """Open a lane, in its own thread."""
-        return ProductLane(self._job, self._job.integrations.lane(number), self._source)
+        return ProductLane(self._job, self._job.integrations.lane(number))
 
     def finish(self) -> None:
         """Mark the run finished."""
@@ -173,22 +171,13 @@ class ProductLane[L: Lot]:
     one thread
     """
 
-    def __init__(
-        self, job: ProcessProducts[L], lane: IntegrationLane[L], source: StagedRecords[L] | None
-    ) -> None:
+    def __init__(self, job: ProcessProducts[L], lane: IntegrationLane[L]) -> None:
         self._job = job
         self._lane = lane
-        self._source = source
 
     def apply(self, part: RangePart) -> LaneOutcome:
         """Apply one part in one transaction, once."""
-        return self._lane.apply(part, self._work)
-
-    def _work(self, lot: L) -> LaneOutcome:
-        outcome = self._job.apply(lot)
-        if self._source is not None:
-            self._source.mark(lot)
-        return outcome
+        return self._lane.apply(part, self._job.apply)
 
     def close(self) -> None:
         """Let go of the connection."""

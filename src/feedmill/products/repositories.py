@@ -104,11 +104,10 @@ class QueueService[L: Lot](Protocol):
 class StagedRecords[L: Lot](Protocol):
     """Records that wait in a table; `staging.StagingTable` is such."""
 
-    def run(self, schema: Schema, sink: Sink, options: RunOptions) -> Report:
-        """Run them through the pipeline."""
-
-    def mark(self, lot: L) -> None:
-        """Note in the lot's transaction that its records are processed."""
+    def run(
+        self, schema: Schema, sink: Sink, apply: Callable[[L], LaneOutcome], options: RunOptions
+    ) -> Report:
+        """Apply them lot by lot, and note in each lot's transaction that they are processed."""
 
 
 class IntegrationLane[L: Lot](Protocol):
