@@ -23,38 +23,35 @@ cdef enum:
     NUMERIC_NEGATIVE = 0x4000
     NUMERIC_BASE = 10000
     NUMERIC_BASE_DIGITS = 4
-    INT64_BASE_DIGITS = 10            # five before and five after the point, for every scale up to 18
+    INT64_BASE_DIGITS = 6             # 19 digits, and the point at any place within a group
+    NUMERIC_FILLED_BITS = 53          # of numbers that, times 1000 at most, fit in 64
 
 
 cdef inline int numeric_put_scaled(unsigned char* out, int64_t v, int scale) noexcept nogil:
     """Write v / 10^scale, scale 0 to 18, as a numeric with that many decimals; give the bytes, at most 20."""
     cdef int digits[INT64_BASE_DIGITS]
     cdef uint64_t size = 0 - <uint64_t>v if v < 0 else <uint64_t>v
-    cdef uint64_t whole = size // POWER_OF_TEN[scale]
-    cdef uint64_t rest = size % POWER_OF_TEN[scale]
-    cdef int places = scale
-    cdef int first = INT64_BASE_DIGITS // 2
-    cdef int end = first
+    # Decimals are filled up to whole groups, so that only constants divide.
+    cdef int fraction = (scale + NUMERIC_BASE_DIGITS - 1) // NUMERIC_BASE_DIGITS
+    cdef uint64_t fill = POWER_OF_TEN[fraction * NUMERIC_BASE_DIGITS - scale]
+    cdef int first = INT64_BASE_DIGITS
+    cdef int end = INT64_BASE_DIGITS
     cdef int i
-    while whole:
+    if size >> NUMERIC_FILLED_BITS == 0:
+        size *= fill
+    else:
+        # The last group by itself: with it, the number would be more than 64 bits hold.
         first -= 1
-        digits[first] = <int>(whole % NUMERIC_BASE)
-        whole //= NUMERIC_BASE
-    while rest:
-        if places >= NUMERIC_BASE_DIGITS:
-            places -= NUMERIC_BASE_DIGITS
-            digits[end] = <int>(rest // POWER_OF_TEN[places])
-            rest %= POWER_OF_TEN[places]
-        else:
-            digits[end] = <int>(rest * POWER_OF_TEN[NUMERIC_BASE_DIGITS - places])
-            rest = 0
-        end += 1
-    # Zeros at the ends: first groups of a fraction, last groups of a whole number.
-    while first < end and digits[first] == 0:
-        first += 1
+        digits[first] = <int>(size % (NUMERIC_BASE // fill) * fill)
+        size //= NUMERIC_BASE // fill
+    while size:
+        first -= 1
+        digits[first] = <int>(size % NUMERIC_BASE)
+        size //= NUMERIC_BASE
+    i = INT64_BASE_DIGITS - first - 1 - fraction
     while end > first and digits[end - 1] == 0:
         end -= 1
-    numeric_put_head(out, end - first, INT64_BASE_DIGITS // 2 - 1 - first, v < 0, scale)
+    numeric_put_head(out, end - first, i, v < 0, scale)
     for i in range(first, end):
         put_int16(out + NUMERIC_HEAD + 2 * (i - first), digits[i])
     return NUMERIC_HEAD + 2 * (end - first)
