@@ -117,6 +117,13 @@ def test_quiet_prints_the_last_lines_only(shop: Command) -> None:
     assert done.err == ""
 
 
+def test_a_tuned_run_says_what_it_chose(shop: Command, caplog: pytest.LogCaptureFixture) -> None:
+    assert validate(shop, "good.csv", workers="auto").code == 0
+    assert re.search(r"auto: \d+ workers: to begin with, one each CPU", caplog.text)
+    assert validate(shop, "good.csv", workers="many").code == 2
+    assert validate(shop, "good.csv", workers=0).code == 2
+
+
 def test_workers_log_as_they_go(shop: Command) -> None:
     rows = "".join(f"A{number},title,1\n" for number in range(10_000))
     shop.write("long.csv", "sku,title,price\n" + rows)

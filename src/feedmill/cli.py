@@ -191,6 +191,8 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
     """Run a command's job, print what became of it, and leave with its exit code."""
     is_quiet = bool(arguments["quiet"])
     check_files(arguments, feeds)
+    # What --workers auto chose, and why.
+    logging.getLogger("feedmill.tuner").setLevel(logging.WARNING if is_quiet else logging.INFO)
     report: Report | None
     fault: FeedmillError | None
     with ExitStack() as at_end:

@@ -167,7 +167,7 @@ def infer(feed: str, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
             )
         scan = _Scan(reader.columns, reader.dialect)
         total = _Summary.empty(len(reader.columns))
-        with WorkerPool(options.workers, job_buffer=8, result_buffer=8) as pool:
+        with WorkerPool(options.first_workers, job_buffer=8, result_buffer=8) as pool:
             for summary in pool.map(partial(_summed, scan, buffers), reader):
                 total = total.merged(summary)
     return total.concluded(reader.columns)

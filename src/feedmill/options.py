@@ -73,9 +73,21 @@ def _option(*names: str, **settings: object) -> Decorator:
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _COUNT: Final = click.IntRange(min=1)
-_THREADS: Final = click.IntRange(min=1, max=1024)
+MAX_THREADS: Final = 1024
+_THREADS: Final = click.IntRange(min=1, max=MAX_THREADS)
 """A mistyped number of threads should not take the machine's memory for their stacks."""
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
+
+
+def _worker_number(text: str) -> int | str:
+    """Read ``4`` and ``auto``."""
+    if text == "auto":
+        return text
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS:
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to {MAX_THREADS}")
+
+
 _OUTPUTS: Final = ("valid", "rejects", "report")
 _INPUTS: Final = ("schema", "dealers")
 
@@ -89,7 +101,12 @@ BATCH_OPTION: Final = _option(
 )
 
 COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
-    _option("--workers", type=_THREADS, metavar="N", help="Worker threads; the number of CPUs by default."),
+    _option(
+        "--workers",
+        type=_worker_number,
+        metavar="N|auto",
+        help="Worker threads; the number of CPUs by default; auto changes it by who waits for whom.",
+    ),
     _option(
         "--lanes", type=_THREADS, metavar="N", help="Writers, each with its connection; up to 4 by default."
     ),

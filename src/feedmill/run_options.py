@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from feedmill.dialect import Dialect
 from feedmill.pipeline import FailureLimit, Pipeline, Progress, Transform
+
+AUTO_LANES: Final = 8
+"""Lanes of a run that is tuned: what a server with a disk of its own may keep busy; not all have to write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +23,11 @@ class RunOptions:
         How the feeds are written; CSV in UTF-8 by default.
     progress : Progress, optional
         Told how it goes; the log by default. Give it an ``expect`` method and it is told the bytes there are.
-    workers : int, optional
-        Threads that parse; the number of CPUs by default.
+    workers : int or "auto", optional
+        Threads that parse; the number of CPUs by default. "auto" begins with that, and changes it, and the
+        number of lanes that write at once, by who waits for whom; the logger ``feedmill.tuner`` says why.
     lanes : int, optional
-        Writers, each with a connection of its own; by the store's own default.
+        Writers, each with a connection of its own; by the store's own default, or 8 with ``workers="auto"``.
     job_buffer, result_buffer : int
         Chunks that may wait for a worker, and batches that may wait to be put in order.
     chunk_size : int
@@ -54,7 +58,7 @@ class RunOptions:
 
     dialect: Dialect | None = None
     progress: Progress | None = None
-    workers: int | None = None
+    workers: int | Literal["auto"] | None = None
     lanes: int | None = None
     job_buffer: int = 100
     result_buffer: int = 100
@@ -68,6 +72,16 @@ class RunOptions:
     on_start: Callable[[Pipeline], None] | None = None
     handle_signals: bool = False
     stall_timeout_s: float | None = None
+
+    @property
+    def first_workers(self) -> int | None:
+        """The workers to begin with; None for one each CPU."""
+        return None if self.workers == "auto" else self.workers
+
+    @property
+    def most_lanes(self) -> int | None:
+        """The lanes to ask the store for; None for its own default."""
+        return AUTO_LANES if self.lanes is None and self.workers == "auto" else self.lanes
 
 
 DEFAULT_OPTIONS: Final = RunOptions()

@@ -186,6 +186,8 @@ class PipelineConfig:
         The schema's name, for the report.
     workers : int, optional
         Threads that parse; `os.process_cpu_count` by default.
+    is_tuned : bool
+        Whether the numbers of workers and of lanes that write at once are changed by who waits for whom.
     job_buffer, result_buffer : int
         Chunks that may wait for a worker, and that may be under way from reader to collector.
     max_bytes : int
@@ -210,6 +212,7 @@ class PipelineConfig:
     rejects: RejectWriter | None = None
     schema: str = ""
     workers: int | None = None
+    is_tuned: bool = False
     job_buffer: int = 100
     result_buffer: int = 100
     max_bytes: int = 64 << 20

@@ -17,6 +17,7 @@ from feedmill.pipeline.flow import Flow
 from feedmill.pipeline.settler import SettlerStage
 from feedmill.pipeline.situation import run_situation
 from feedmill.pipeline.stages import CollectorStage, LaneStage, ReaderStage
+from feedmill.pipeline.tuner import Tuner
 from feedmill.pipeline.workers import WorkerReports
 from feedmill.pool import WorkerPool
 
@@ -89,6 +90,7 @@ class Execution:
         progress = config.progress or LoggedProgress()
         self._hooks = WorkerReports(progress, config.log_every, flow)
         self._pool: WorkerPool | None = None
+        self._tuner: Tuner | None = None
         self._collector = CollectorStage(config, flow, progress)
         self._settler = SettlerStage(config, flow)
         self._lanes = [LaneStage(config.sink, n, flow) for n in range(lanes)] if config.sink else []
@@ -148,6 +150,9 @@ class Execution:
     def _start(self) -> None:
         config = self._config
         self._pool = WorkerPool(config.workers, config.job_buffer, config.result_buffer, hooks=self._hooks)
+        if config.is_tuned:
+            self._tuner = Tuner(self._flow, self._pool, self._settler)
+            self._tuner.start()
         self._spawn("settler-1", self._settler.run)
         for number, lane in enumerate(self._lanes):
             self._spawn(f"lane-{number}", lane.run)
@@ -200,6 +205,8 @@ class Execution:
         until_s: float | None = None
         if self._is_stalled:
             until_s = monotonic() + READER_GRACE_S
+        if self._tuner is not None:
+            self._tuner.stop()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             if not self._pool.abandon(_left(until_s)):

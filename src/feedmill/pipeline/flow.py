@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from feedmill.channel import Channel
+from feedmill.pipeline.tuner import Writers
 from feedmill.watchdog import ThreadState
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Flow:
     inboxes, outboxes : lists of Channel
         Before and behind each lane. Outboxes are never full: their items are as many as `ranges` lets pass.
 
+    writers : Writers
+        Who may write at once.
+
     Thread safety
     -------------
     any thread
@@ -64,6 +68,7 @@ class Flow:
         self.outboxes: list[Channel[LaneOutcome]] = [
             Channel(1, name=f"outbox of lane {n}") for n in range(lanes)
         ]
+        self.writers = Writers()
         self._on_abandon = on_abandon
         self._lock = threading.Lock()  # guards all below
         self._error: BaseException | None = None
@@ -147,6 +152,7 @@ class Flow:
             future.cancel()
         for inbox in self.inboxes:
             inbox.cancel()
+        self.writers.limit(None)
         self._on_abandon()
 
     def all_is_read(self) -> None:

@@ -191,8 +191,11 @@ class LaneStage:
             self._flow.begin("opens its lane of the store")
             writer = self._sink.lane(self._number)
             for part in inbox:
-                self._flow.begin(f"applies bytes {part.lo} to {part.hi} of feed {part.feed + 1}")
-                outbox.put(writer.apply(part), force=True)
+                self._flow.begin("waits to be let write", is_waiting=True)
+                with self._flow.writers:
+                    self._flow.begin(f"applies bytes {part.lo} to {part.hi} of feed {part.feed + 1}")
+                    outcome = writer.apply(part)
+                outbox.put(outcome, force=True)
                 self.parts.add()
         except ChannelClosed:
             return

@@ -78,7 +78,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         job.dealers.save(known)
         return job.execute(paths).report
 
-    return with_products(url, run, lanes=options.lanes)
+    return with_products(url, run, lanes=options.most_lanes)
 
 
 def process_staged(  # noqa: PLR0913 - one call for all of a job's options
