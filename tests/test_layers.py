@@ -16,7 +16,7 @@ LAYERS = (
     ("kernel",),
     ("report", "stores", "readers", "pool", "crew", "ordering", "watchdog", "stacks", "channel", "counters"),
     ("pipeline",),
-    ("runs", "run_options", "reading", "inference"),
+    ("failed", "runs", "run_options", "reading", "inference"),
     ("products",),
     ("options", "console"),
     ("services",),

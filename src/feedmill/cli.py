@@ -6,6 +6,7 @@
     feedmill load     FEED… --to URL --schema S   any schema into any store
     feedmill validate FEED… --schema S            no database
     feedmill infer    FEED                        a Table Schema of a feed, with its evidence
+    feedmill retry    FILE --to URL               what `process --failed FILE` wrote, mended
     feedmill migrate  URL                         create or update the tables of `process`
     feedmill worker   URL                         `process --from-staging`, for ever; see `services`
     feedmill relay    URL --broker B              events to a message broker; see `services`
@@ -46,7 +47,7 @@ from feedmill.options import (
 )
 from feedmill.pipeline import report_of
 from feedmill.products import migrate as migrate_database
-from feedmill.products import process_feeds, process_staged
+from feedmill.products import process_feeds, process_staged, retry_failed
 from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
@@ -118,6 +119,29 @@ def process_command(
         return process_feeds(feeds, url, schema=rules, dealers=known, options=options, **flags)
 
     _run(run, feeds, {**arguments, "schema": schema, "to": staged or url})
+
+
+@cli.command("retry")
+@click.argument("file", metavar="FILE")
+@click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
+@click.option(
+    "--schema", callback=file_name, metavar="S", help="The schema that `process` was given, if any."
+)
+@click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
+@add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
+def retry_command(file: str, url: str, schema: str | None, **arguments: object) -> None:
+    """Process failed records again that were written by --failed and mended."""
+
+    def run(options: RunOptions) -> Report:
+        return retry_failed(
+            file,
+            url,
+            schema=Schema.load(Path(schema)) if schema else None,
+            create_dealers=bool(arguments["create_dealers"]),
+            options=options,
+        )
+
+    _run(run, [file], {**arguments, "schema": schema, "to": url})
 
 
 @cli.command("load")

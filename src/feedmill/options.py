@@ -88,7 +88,7 @@ def _worker_number(text: str) -> int | str:
     raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to {MAX_THREADS}")
 
 
-_OUTPUTS: Final = ("valid", "rejects", "report")
+_OUTPUTS: Final = ("valid", "rejects", "failed", "report")
 _INPUTS: Final = ("schema", "dealers")
 
 BATCH_OPTION: Final = _option(
@@ -126,6 +126,12 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
     ),
     _option(
         "--rejects", callback=file_name, metavar="OUT", help="Write every finding here: .csv, or .jsonl."
+    ),
+    _option(
+        "--failed",
+        callback=file_name,
+        metavar="OUT",
+        help="Write failed records here as the feed has them, to be mended.",
     ),
     _option(
         "--max-failures",
@@ -211,6 +217,7 @@ def run_options_of(
         result_buffer=given.result_buffer,
         chunk_size=given.chunk_size,
         rejects=given.rejects,
+        failed=given.failed,
         failure_limit=given.max_failures,
         log_every=given.log_every,
         resume=given.resume,

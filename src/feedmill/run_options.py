@@ -34,6 +34,8 @@ class RunOptions:
         Bytes of a chunk, about.
     rejects : path, optional
         Where findings are written: .csv or .jsonl.
+    failed : path, optional
+        Where failed records are written as the feed has them, to be mended; see `feedmill.failed`.
     failure_limit : FailureLimit, optional
         When to give up.
     log_every : int
@@ -64,6 +66,7 @@ class RunOptions:
     result_buffer: int = 100
     chunk_size: int = 1 << 20
     rejects: str | None = None
+    failed: str | None = None
     failure_limit: FailureLimit | None = None
     log_every: int = 100_000
     resume: bool = False

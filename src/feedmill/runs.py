@@ -22,6 +22,7 @@ from pathlib import Path, PurePath
 from typing import Protocol, Self, runtime_checkable
 
 from feedmill.errors import ReadError, StallError, UsageError
+from feedmill.failed import FailedRecords, check_exportable
 from feedmill.kernel import Plan
 from feedmill.pipeline import (
     Callback,
@@ -29,6 +30,7 @@ from feedmill.pipeline import (
     PipelineConfig,
     PlannedFeed,
     Progress,
+    RejectWriter,
     signals,
 )
 from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
@@ -154,7 +156,7 @@ def run_feeds(
     UsageError, RunError, TooManyFailuresError
         As `load`.
     """
-    _check_outputs(feeds, {"--rejects": options.rejects})
+    _check_outputs(feeds, {"--rejects": options.rejects, "--failed": options.failed})
     buffers = BufferPool()
     with ExitStack() as stack:
         opened = []
@@ -165,10 +167,18 @@ def run_feeds(
         if isinstance(options.progress, SizedProgress):
             options.progress.expect(_total_bytes(opened))
         planned = (feed.planned() for feed in opened)
-        return run_planned(planned, run, schema.name, sink, options=options, buffers=buffers)
+        if options.failed is None:
+            return run_planned(planned, run, schema.name, sink, options=options, buffers=buffers)
+        check_exportable(feeds, opened[0].columns, can_reread=opened[0].fingerprint is not None)
+        with FailedRecords(options.failed) as failed:
+            report = run_planned(
+                planned, run, schema.name, sink, options=options, buffers=buffers, failed=failed
+            )
+            failed.export(opened[0].planned(), opened[0].columns or (), buffers, report.run_id)
+        return report
 
 
-def run_planned(
+def run_planned(  # noqa: PLR0913 - what was opened for it, and how to run
     feeds: Iterable[PlannedFeed],
     run: RunInfo,
     schema: str,
@@ -176,6 +186,7 @@ def run_planned(
     *,
     options: RunOptions = DEFAULT_OPTIONS,
     buffers: BufferPool | None = None,
+    failed: FailedRecords | None = None,
 ) -> Report:
     """Run feeds that are open and have their plans, whatever they are read from.
 
@@ -191,17 +202,20 @@ def run_planned(
         As for `run_feeds`; options that say how to read are for whoever made `feeds`.
     buffers : BufferPool, optional
         Where chunks' buffers go back to.
+    failed : FailedRecords, optional
+        Given all findings, too.
 
     Raises
     ------
     UsageError, RunError, TooManyFailuresError
         As `load`.
     """
+    rejects: RejectWriter | None = RejectFile(options.rejects) if options.rejects else None
     config = PipelineConfig(
         feeds=feeds,
         run=run,
         sink=sink,
-        rejects=RejectFile(options.rejects) if options.rejects else None,
+        rejects=rejects if failed is None else failed.beside(rejects),
         schema=schema,
         workers=options.first_workers,
         is_tuned=options.workers == "auto",
@@ -239,6 +253,7 @@ class _OpenedFeed:
 
     path: str
     plan: Plan
+    columns: tuple[str, ...] | None
     fingerprint: Fingerprint | None
     bytes_total: int | None
     name: str
@@ -265,6 +280,7 @@ class _OpenedFeed:
             feed = cls(
                 path=path,
                 plan=Plan(schema, reader.dialect, columns, lane_key),
+                columns=reader.columns,
                 fingerprint=reader.fingerprint,
                 bytes_total=reader.bytes_total,
                 name=reader.name,

@@ -15,6 +15,7 @@ postgres       PostgreSQL, and
 sqlite         SQLite: the few things that differ
 lot, staged    the rows of one transaction, in temporary tables
 staging        the staging table as a feed
+retry          failed records, mended, once more
 outbox, relay  events to a message broker (`broker`); `doorbell` waits for them
 lists          successes and failures as sequences that stay in the database
 migrations     the tables: ``sql/<dialect>/NNN_name.sql``
@@ -26,6 +27,7 @@ from feedmill.products.job import make_job, process_feeds, process_staged, read_
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
 from feedmill.products.relay import Relayed, RelayOptions, relay_events
+from feedmill.products.retry import retry_failed
 from feedmill.products.staging import StagingTable
 
 __all__ = [
@@ -45,4 +47,5 @@ __all__ = [
     "product_schema",
     "read_dealers",
     "relay_events",
+    "retry_failed",
 ]

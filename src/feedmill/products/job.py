@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from feedmill.errors import FeedError
+from feedmill.errors import FeedError, UsageError
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer
 from feedmill.products.journal import SqlIntegrations
@@ -101,6 +101,10 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
     page_rows, keep_on
         As for `StagingTable`.
     """
+    if options.failed:
+        raise UsageError(
+            "--failed copies records of a feed; those of the staging table are in it, under processed_by."
+        )
     known = read_dealers(dealers) if dealers is not None else []
     rules = product_schema() if schema is None else schema
     check_schema(rules)

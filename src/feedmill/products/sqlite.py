@@ -59,7 +59,7 @@ class SqliteProducts:
             piece.batch.tuples(part.lane, part.lanes, record_base=piece.record_base, style="sqlite")
             for piece in part.slices
         )
-        if numbers != list(range(len(numbers))):
+        if numbers != list(range(1 + len(part.slices[0].batch.plan.names))):
             rows = iter([tuple(row[number] for number in numbers) for row in rows])
         marks = ", ".join("?" * len(numbers))
         transaction.insert(f"INSERT INTO feedmill_feed ({columns}) VALUES ({marks})", rows)
