@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from tests.acceptance.test_resume import (
+    HELD,
     HOLD_IN_POSTGRESQL,
     HOLD_IN_SQLITE,
-    LEDGER,
     RELEASE_IN_POSTGRESQL,
     RELEASE_IN_SQLITE,
     SCHEMA,
@@ -23,10 +23,8 @@ from tests.acceptance.test_resume import (
     script,
     write_items,
 )
+from tests.acceptance.truth import PARTS
 from tests.command import Command
-
-HELD = 90_001
-"""A good record of the third range."""
 
 
 @pytest.fixture
@@ -94,7 +92,7 @@ def test_a_store_that_hangs_in_sqlite(feedmill: Command, items: Path) -> None:
     arguments, options = load(items, "sqlite:///plain.db")
     assert feedmill(*arguments, **options).code == 1
     assert (feedmill.directory / "rejects.csv").read_bytes() == resumed
-    for statement in (STORED, LEDGER):
+    for statement in (STORED, PARTS):
         assert rows(held, statement) == rows(feedmill.directory / "plain.db", statement)
 
 
@@ -114,7 +112,7 @@ def test_a_lock_that_somebody_holds_in_postgresql(feedmill: Command, items: Path
         assert 0 < feedmill.report()["records"] < HELD
 
         def result() -> tuple[object, ...]:
-            tables = [connection.execute(statement).fetchall() for statement in (STORED, LEDGER)]
+            tables = [connection.execute(statement).fetchall() for statement in (STORED, PARTS)]
             return (feedmill.directory / "rejects.csv").read_bytes(), tables
 
         assert feedmill(*arguments, "--resume", workers=3, **options).code == 1
