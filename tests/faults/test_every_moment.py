@@ -23,8 +23,12 @@ DENSE = 120
 HOW_TO_INSTALL = "strace is not installed: on Debian, apt-get install strace"
 
 # What ends up in a file or at the server. rename and unlink are of the reject file and of SQLite's journals.
-KILLED_AT = ("pwrite64", "fdatasync", "sendto", "write", "rename", "unlink", "fsync")
-FULL_AT = ("pwrite64", "write", "fsync")
+KILLED_AT = [
+    *(("sqlite", call) for call in ("pwrite64", "fdatasync", "write", "rename", "unlink")),
+    *(("postgresql", call) for call in ("sendto", "write", "rename")),
+]
+FULL_AT = [("sqlite", "pwrite64"), ("sqlite", "write"), ("postgresql", "write"), ("postgresql", "fsync")]
+TOLD = [("sqlite", "pwrite64"), ("postgresql", "sendto")]
 
 
 def moments() -> Iterator[int]:
@@ -32,7 +36,7 @@ def moments() -> Iterator[int]:
     call = 1
     while call < 1 << 16:
         yield call
-        call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 5)
+        call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 20)
 
 
 def strace(call: str, what: str) -> list[str]:
@@ -43,7 +47,7 @@ def strace(call: str, what: str) -> list[str]:
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
 
 
-@pytest.mark.parametrize("call", KILLED_AT)
+@pytest.mark.parametrize(("shop", "call"), KILLED_AT, indirect=["shop"])
 def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
     for number in moments():
         shop.reset()
@@ -56,7 +60,7 @@ def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> No
         assert not found, f"killed at a thread's {call} number {number}: {found} differ"
 
 
-@pytest.mark.parametrize("call", FULL_AT)
+@pytest.mark.parametrize(("shop", "call"), FULL_AT, indirect=["shop"])
 def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
     """The run stops and says so, or does not need the call; it is continued when there is room."""
     for number in moments():
@@ -70,9 +74,9 @@ def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, cal
             return
 
 
-def test_strace_does_what_it_is_told(shop: Shop, undisturbed: Undisturbed) -> None:
+@pytest.mark.parametrize(("shop", "call"), TOLD, indirect=["shop"])
+def test_strace_does_what_it_is_told(shop: Shop, call: str) -> None:
     """Or the tests above would see undisturbed runs."""
     shop.reset()
-    call = "pwrite64" if "sqlite" in shop.database.url else "sendto"
     code, _ = ended(shop.start(under=strace(call, "signal=SIGKILL:when=20")))
     assert code == -signal.SIGKILL

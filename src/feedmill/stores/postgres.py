@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from feedmill.stores.transaction import Value
     from feedmill.stores.url import Target
 
-# The signature, flags and header extension length of COPY BINARY; and its end. PostgreSQL "COPY, binary
-# format".
+# Signature, flags and header extension length of COPY BINARY; and its end. PostgreSQL "COPY, binary format".
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
