@@ -158,7 +158,14 @@ def test_an_unchanged_feed_writes_nothing(postgres: PostgresRig, tmp_path: Path)
 
 def writes(rig: PostgresRig) -> dict[str, tuple[int, ...]]:
     """Count rows inserted, updated and deleted, and dead ones, by table."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
     with psycopg.connect(rig.url, autocommit=True) as connection:
+        # The server tells what a connection did once that has ended.
+        while connection.execute(others).fetchall() != [(0,)]:
+            continue
         connection.execute("SELECT pg_stat_force_next_flush()")
         connection.execute("SELECT pg_stat_clear_snapshot()")
         found = connection.execute(

@@ -68,15 +68,13 @@ FREE_PLANS = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; S
 APPLY_SETTINGS = """SELECT set_config(name, %s::json ->> name, false) FROM pg_settings
 WHERE name IN (SELECT json_object_keys(%s::json)) AND source IN ('default', 'configuration file')"""
 SESSION_SETTINGS = "SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO'"
-# NAMEDATALEN - 1.
-APPLICATION_NAME_BYTES = 63
+APPLICATION_NAME_BYTES = 63  # NAMEDATALEN - 1
 
 STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
     "42501": "grant the role that privilege",
     "53100": "free disk space on the server, then continue with --resume",
-    "57014": "statement_timeout was reached or the query was cancelled; raise it with "
-    "?options=-cstatement_timeout=…",
+    "57014": "it was cancelled or reached statement_timeout; raise it with ?options=-cstatement_timeout=…",
 }
 
 
@@ -199,9 +197,9 @@ class PostgresDatabase:
         )
 
     def open(self) -> None:
-        """Connect once, for a fast and clear answer where the pool would go on trying; then open the pool.
+        """Connect once, for a clear answer where the pool would go on trying, and open the pool.
 
-        A server that is just starting, or recovering from a crash, is waited for.
+        Waits for a server that is just starting, or recovering from a crash.
 
         Raises
         ------
@@ -228,7 +226,7 @@ class PostgresDatabase:
         Parameters
         ----------
         role : str
-            Shown as application_name, after ``feedmill/``.
+            Shown as application_name, behind ``feedmill/``.
         prepare : callable, optional
             Run in a transaction of its own on every new connection: for temporary tables.
         """
@@ -277,8 +275,10 @@ class PostgresDatabase:
 
     def _is_starting(self) -> bool:
         """Ask whether the server is there but takes no connections yet; its refusal has no SQLSTATE."""
-        conninfo = make_conninfo("", **self._keywords)  # type: ignore[arg-type]
-        return pq.PGconn.ping(conninfo.encode()) == pq.Ping.REJECT
+        with suppress(psycopg.Error):
+            where = make_conninfo("", **self._keywords).encode()  # type: ignore[arg-type]
+            return pq.PGconn.ping(where) == pq.Ping.REJECT
+        return False
 
     def _words(self, error: psycopg.Error) -> str:
         """Quote the server, or libpq when there was none to answer."""
