@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from feedmill import _core
+from feedmill import patterns
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
@@ -257,11 +257,8 @@ class Failing:
 
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
-    class Patterns:
-        compile = Failing
-
-    monkeypatch.setattr(_core, "re", Patterns)
-    return Plan(Schema((Field("a", constraints=Constraints(pattern="x")),)), PLAIN)
+    monkeypatch.setattr(patterns, "guarded", lambda pattern, _name: Failing(pattern))
+    return Plan(Schema((Field("a", constraints=Constraints(pattern="x")),)), PLAIN, patterns="re")
 
 
 def test_an_exception_in_a_pattern_is_that_of_the_call(plan: Plan) -> None:

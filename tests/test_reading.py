@@ -25,6 +25,7 @@ from feedmill import (
 )
 from feedmill.readers import delimited
 from feedmill.report import Report
+from feedmill.transforms import Replace
 
 SCHEMA = Schema(
     (
@@ -171,6 +172,18 @@ def test_every_record_of_a_callback_has_one_outcome_whoever_ran_it(feed: str, tm
     for workers in (2, 5):
         other, other_rejects, other_rows = run(feed, tmp_path, workers)
         assert (other.outcomes, other_rejects, other_rows) == (report.outcomes, rejects, rows)
+
+
+def test_what_a_callback_leaves_as_it_was_is_not_transformed_again(tmp_path: Path) -> None:
+    schema = Schema((Field("id", "integer"), Field("text", transforms=(Replace("^", "0"),))))
+    path = tmp_path / "feed.csv"
+    path.write_text("id,text\n1,a\n2,b\n3,c\n")
+
+    def some(record: Record) -> Record | dict[str, object]:
+        return record if record.id == 1 else record | ({"id": 20} if record.id == 2 else {"text": "new"})
+
+    records = read(str(path), schema, options=RunOptions(transform=some))
+    assert [record.values() for record in records] == [(1, "0a"), (20, "0b"), (3, "0new")]
 
 
 def test_callbacks_run_side_by_side(feed: str) -> None:

@@ -13,7 +13,8 @@ cdef enum:
     GIVEN_PLAIN      # the type's own notation, such as 12.50
     GIVEN_WHOLE      # an int64, as the column keeps it: integers, booleans, days, microseconds
     GIVEN_REAL
-    GIVEN_NOTHING    # no value
+    GIVEN_NOTHING    # no value, but a default is for it
+    GIVEN_NULL       # no value: it was missing after its transforms
     GIVEN_WRONG      # of a type that the field does not take
 
 

@@ -29,7 +29,7 @@ from feedmill.records import Base, rejects_of
 from libc.string cimport memcmp
 
 from _core.columns cimport batch_finish, column_is_present
-from _core.given cimport GIVEN_NOTHING, GIVEN_PLAIN, GIVEN_REAL, GIVEN_TEXT, GIVEN_WHOLE, GIVEN_WRONG
+from _core.given cimport GIVEN_NOTHING, GIVEN_NULL, GIVEN_PLAIN, GIVEN_REAL, GIVEN_TEXT, GIVEN_WHOLE, GIVEN_WRONG
 from _core.moment cimport CIVIL_DAY_US, CIVIL_FIRST_DAY, CIVIL_LAST_DAY, civil_days
 from _core.reader cimport given_t
 from _core.record cimport record_forget, record_settle
@@ -68,6 +68,13 @@ cdef tuple values_of(tuple names, record):
         Py_INCREF(value)
         PyTuple_SET_ITEM(values, i, value)
     return values
+
+
+cdef tuple settled_of(Plan plan, record):
+    """Give the values that have been through the plan's transforms; None if going through again changes nothing."""
+    if not plan.transforms_once or type(record) is not Record or (<Record> record).plan.schema != plan.schema:
+        return None
+    return (<Record> record).values()
 
 
 cdef object value_under(record, name):
@@ -111,6 +118,15 @@ cdef int give_value(const field_t* op, object value, given_t* given, object fiel
             given.whole += time_microsecond(value)
     else:
         give_plain(given, plain_text(value, field), kept)
+    return 0
+
+
+cdef int give_settled(object value, object settled, given_t* given) except -1:
+    """Keep a value from its transforms if it is what they have made."""
+    if given.kind == GIVEN_TEXT and value == settled:
+        given.kind = GIVEN_PLAIN
+    elif given.kind == GIVEN_NOTHING and settled is None:
+        given.kind = GIVEN_NULL
     return 0
 
 
@@ -195,7 +211,9 @@ cdef given_t* open_given(reader_t* r, Plan plan) except NULL:
     return r.scratch.given
 
 
-cdef int read_given(Plan plan, reader_t* r, tuple values, Py_ssize_t byte, list kept) except -1:
+cdef int read_given(
+    Plan plan, reader_t* r, tuple values, tuple settled, Py_ssize_t byte, list kept
+) except -1:
     """Read one record into the current row, or note its findings; the caller settles it."""
     cdef given_t* given = open_given(r, plan)
     cdef Py_ssize_t nrejects = r.batch.nrejects
@@ -206,6 +224,8 @@ cdef int read_given(Plan plan, reader_t* r, tuple values, Py_ssize_t byte, list 
     for i in range(plan.plan.nfields):
         value = <object> PyTuple_GET_ITEM(values, i)
         give_value(&plan.plan.fields[i], value, &given[i], <object> PyTuple_GET_ITEM(fields, i), kept)
+        if settled is not None:
+            give_settled(value, settled[i], &given[i])
     # Texts beyond ASCII are kept, too, and these only may be no UTF-8.
     r.is_utf8 = not kept
     is_done = rows_give(r, given, byte)
@@ -266,6 +286,8 @@ cdef inline bint is_kept(const field_t* op, const given_t* given, const column_t
         if op.kind == KIND_INTEGER:
             return type(value) is int
         return op.kind == KIND_BOOLEAN or op.kind == KIND_DATETIME and is_plain(value)
+    if given.kind == GIVEN_PLAIN and op.kind == KIND_STRING:
+        return type(value) is str
     if given.kind == GIVEN_PLAIN:
         return type(value) is DECIMAL and is_written(given, column, row)
     return given.kind == GIVEN_REAL and type(value) is float
@@ -346,7 +368,7 @@ cdef class Builder:
         if self.plan is not None:
             self.plan.close_reader(&self.reader)
 
-    def add(self, record, Py_ssize_t number, Py_ssize_t line, Py_ssize_t byte):
+    def add(self, record, Py_ssize_t number, Py_ssize_t line, Py_ssize_t byte, origin=None):
         """Read a record.
 
         Parameters
@@ -354,6 +376,8 @@ cdef class Builder:
         record : mapping of str to value
         number, line, byte : int
             Where it stands in the chunk, from 0; numbers ascend.
+        origin : Record, optional
+            What it was made from. Values that are still the same do not go through the transforms again.
 
         Returns
         -------
@@ -371,7 +395,7 @@ cdef class Builder:
             raise ValueError("the batch is full, or finished")
         values = values_of(self.plan.names, record)
         self.reader.record, self.reader.line = number, line
-        read_given(self.plan, &self.reader, values, byte, [])
+        read_given(self.plan, &self.reader, values, settled_of(self.plan, origin), byte, [])
         record_settle(&self.reader, byte)
         return not self.reader.is_bad
 

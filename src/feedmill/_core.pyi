@@ -13,6 +13,9 @@ from feedmill.schema import Schema
 type _Value = str | int | Decimal | float | bool | date | time | datetime | None
 
 SIMD: Final[str]
+PATTERNS: Final[str]
+
+def pattern_engine() -> str: ...
 
 @final
 class Plan:
@@ -36,6 +39,7 @@ class Plan:
         lane_key: Sequence[str] = (),
         *,
         simd: str | None = None,
+        patterns: str | None = None,
     ) -> Plan: ...
     def parse(self, data: Buffer, size: int | None = None, *, damage: str = "") -> Batch: ...
     def validate(self, record: Mapping[str, object] | Record) -> Checked: ...
@@ -87,7 +91,14 @@ class Batch:
 @final
 class Builder:
     def __new__(cls, plan: Plan, rows: int) -> Builder: ...
-    def add(self, record: Mapping[str, object] | Record, number: int, line: int, byte: int) -> bool: ...
+    def add(
+        self,
+        record: Mapping[str, object] | Record,
+        number: int,
+        line: int,
+        byte: int,
+        origin: Record | None = None,
+    ) -> bool: ...
     def finish(self, records: int, lines: int) -> Batch: ...
 
 @final

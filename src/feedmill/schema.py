@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from feedmill import declaration, descriptor
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
+from feedmill.transforms import Transform
 
 if TYPE_CHECKING:
     from feedmill.kernel import Checked, Record
@@ -45,6 +46,7 @@ class Constraints:
     exclusive_maximum: str | None = None
     pattern: str | None = None
     enum: tuple[str, ...] | None = None
+    json_schema: str | None = None
 
     def __repr__(self) -> str:
         return declaration.brief(self, Constraints())
@@ -68,8 +70,9 @@ class Field:
         For people.
     constraints : Constraints
         What its values must hold to.
-    transforms : tuple of str
-        trim, collapse, lower, upper; applied in this order, before type and constraints.
+    transforms : tuple of Transform
+        trim, collapse, lower, upper, nfc, Map, Replace, Default; applied in this order, before type and
+        constraints.
     missing_values : tuple of str or None, default None
         Texts that stand for "no value"; None takes the schema's.
     precision, scale : int or None
@@ -117,7 +120,7 @@ class Field:
     title: str = ""
     description: str = ""
     constraints: Constraints = Constraints()
-    transforms: tuple[str, ...] = ()
+    transforms: tuple[Transform, ...] = ()
     missing_values: tuple[str, ...] | None = None
     precision: int | None = None
     scale: int | None = None

@@ -16,6 +16,7 @@ from feedmill.dialect import Dialect
 from feedmill.kernel import Builder, Checked, Plan, record_plan
 from feedmill.records import Base, rejects_of
 from feedmill.schema import Constraints, Field, Schema
+from feedmill.transforms import Default, Map, Replace
 from tests import strategies
 
 SCHEMA = Schema(
@@ -202,6 +203,53 @@ def test_texts_are_judged_as_in_a_feed(data: st.DataObject) -> None:
         # A good record's own values are good, and stay what they are.
         again = schema.validate(checked.record)
         assert again.rejects == ()
+        assert repr(again.record) == repr(checked.record)
+
+
+DEFAULTS = Schema(
+    (
+        Field("n", "integer", missing_values=("-",), transforms=(Default("7"),)),
+        Field("t", transforms=("upper", Default("x"), Map.of({"x": "é" * 40}))),
+        Field("r", "date", transforms=(Default("2024-02-29"),), constraints=Constraints(required=True)),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "record", [{}, dict.fromkeys("ntr"), {"n": "-", "t": "", "r": ""}, {"n": None, "t": ""}]
+)
+def test_a_default_is_for_what_is_missing_however_it_comes(record: dict[str, object]) -> None:
+    made = DEFAULTS.validate(record).record
+    assert made is not None
+    assert made.values() == (7, "é" * 40, dt.date(2024, 2, 29))
+
+
+def test_a_default_is_not_for_values() -> None:
+    made = DEFAULTS.validate({"n": 0, "t": "x", "r": dt.date(1, 1, 1)}).record
+    assert made is not None
+    assert made.values() == (0, "X", dt.date(1, 1, 1))
+    assert codes(DEFAULTS.validate({"n": ""})) == [("n", "type", "")]
+
+
+ONCE = Schema(
+    (
+        Field("a", transforms=(Replace("^", "0"),)),
+        Field("b", transforms=(Map.of({"x": "y", "y": "z"}),)),
+        Field("c", transforms=(Default("d"), "trim")),
+        Field("n", "integer"),
+    )
+)
+
+
+def test_a_record_goes_through_its_transforms_once() -> None:
+    record = ONCE.validate({"a": "1", "b": "x", "c": "  ", "n": 1}).record
+    assert record is not None
+    assert record.values() == ("01", "y", None, 1)
+    assert ONCE.validate(record).record == record
+    builder = Builder(record_plan(ONCE), 2)
+    assert builder.add(record | {"n": 2}, 0, 0, 0, record)
+    assert builder.add(record | {"a": "2", "c": "e "}, 1, 1, 9, record)
+    assert builder.finish(2, 2).tuples() == [("01", "y", None, 2), ("02", "y", "e", 1)]
 
 
 def test_a_builder_makes_one_batch_of_many() -> None:

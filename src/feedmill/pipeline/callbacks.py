@@ -63,7 +63,7 @@ class Callback:
     def applied(self, batch: Batch, chunk: Chunk, plan: Plan) -> Batch:
         """Put a batch's records through the callback."""
         made = _Made(errors={})
-        returned: list[tuple[int, Returned]] = []
+        returned: list[tuple[int, Record, Returned]] = []
         for number, record in zip(batch.numbers(), batch, strict=True):
             try:
                 result = self._transform(record)
@@ -73,7 +73,7 @@ class Callback:
                 if result is not record:
                     made.is_changed = True
                     _check_mapping(result)
-                returned.append((number, result))
+                returned.append((number, record, result))
             except Exception as error:
                 made.errors[number] = one_line(error)
         if not (made.is_changed or made.dropped or made.errors):
@@ -87,12 +87,12 @@ class Callback:
         # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
         return cast("Batch", ChangedBatch(built, batch, made))
 
-    def _build(self, returned: list[tuple[int, Returned]], batch: Batch, made: _Made) -> Batch:
+    def _build(self, returned: list[tuple[int, Record, Returned]], batch: Batch, made: _Made) -> Batch:
         builder = Builder(self._plan, len(returned))
-        for number, record in returned:
+        for number, record, result in returned:
             line, byte = batch.place(number)
             try:
-                builder.add(record, number, line, byte)
+                builder.add(result, number, line, byte, record)
             except Exception as error:  # a mapping of the user's own may raise
                 made.errors[number] = one_line(error)
         return builder.finish(batch.records, batch.lines)
