@@ -50,6 +50,8 @@ SQLSTATES = {
 }
 # The second: another process is busy recovering or checkpointing.
 RETRIED = ("SQLITE_BUSY", "SQLITE_LOCKED")
+# Virtual-machine instructions between two looks whether the run was aborted: some milliseconds, at no cost.
+INSTRUCTIONS_A_LOOK = 1_000_000
 STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
     "SQLITE_FULL": "free disk space, then continue with --resume",
@@ -149,6 +151,8 @@ class SqliteDatabase:
         try:
             for pragma in PRAGMAS:
                 connection.execute(pragma).close()
+            # interrupt() is lost on a connection that is just between two statements.
+            connection.set_progress_handler(self.stop.is_set, INSTRUCTIONS_A_LOOK)
         except BaseException:
             connection.close()
             raise
