@@ -19,11 +19,22 @@ Examples
 
 from collections.abc import Buffer, Callable, Mapping, Sequence
 
-from feedmill._core import Batch, Builder, Checked, Plan, Record
+from feedmill._core import Batch, Builder, Checked, Contents, Known, Plan, Record
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
 
-__all__ = ["Batch", "Builder", "Checked", "Plan", "Record", "parse", "record_plan", "simd"]
+__all__ = [
+    "Batch",
+    "Builder",
+    "Checked",
+    "Contents",
+    "Known",
+    "Plan",
+    "Record",
+    "parse",
+    "record_plan",
+    "simd",
+]
 
 Mapping.register(Record)
 
