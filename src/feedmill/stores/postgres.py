@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from feedmill.stores.transaction import Given, Value
     from feedmill.stores.url import Target
 
-# The signature, flags and header extension length of COPY BINARY; and its end. PostgreSQL "COPY, binary
-# format".
+# The signature, flags and header extension length, and the end; PostgreSQL "COPY", Binary Format.
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
@@ -68,7 +67,8 @@ FREE_PLANS = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; S
 
 APPLY_SETTINGS = """SELECT set_config(name, %s::json ->> name, false) FROM pg_settings
 WHERE name IN (SELECT json_object_keys(%s::json)) AND source IN ('default', 'configuration file')"""
-SESSION_SETTINGS = "SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO'"
+SESSION_SETTINGS = """SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO';
+SET default_transaction_isolation TO 'read committed'"""
 # NAMEDATALEN - 1.
 APPLICATION_NAME_BYTES = 63
 
@@ -76,8 +76,7 @@ STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
     "42501": "grant the role that privilege",
     "53100": "free disk space on the server, then continue with --resume",
-    "57014": "statement_timeout was reached or the query was cancelled; raise it with "
-    "?options=-cstatement_timeout=…",
+    "57014": "the query was cancelled or took too long; raise ?options=-cstatement_timeout=…",
 }
 
 
