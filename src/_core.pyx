@@ -18,17 +18,19 @@
 #                      rows.pxd      the loop                      record.pxd    the end of a record
 #                      values.pxd    one cell                      checks.pxd    constraints
 #                      shortcut*     usual cells, in vectors
+#                      missing.pxd   no value                      transforms.pxd  before a text is read
 #                      rejects.pxd   findings
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
 #                      language.pxd wordset.pxd numeric_binary.pxd
+#     patterns         patterns.pxd pcre2.h
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
 #
 # and the files included below, which do know objects, are the façade:
 #
-#     callouts.pxi     what only Python can do for the kernel: patterns, letter case beyond ASCII
+#     callouts.pxi     what only Python can do for the kernel: patterns, letters beyond ASCII
 #     compile.pxi      Field → field_t                             plan.pxi      class Plan
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
 #
@@ -46,13 +48,19 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 import os
-import re
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
+from unicodedata import normalize
 
-from feedmill import iso_3166, iso_4217, iso_639, json_values
+from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns
+from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
+from feedmill.json_schema import JsonSchema
+from feedmill.schema import Schema
+from feedmill.transforms import Default, Map, Replace, has_default
 
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
 from _core.columns cimport (
@@ -61,17 +69,20 @@ from _core.columns cimport (
 )
 from _core.kinds cimport kind_check
 from _core.number cimport float_parse, numeric_check
+from _core.patterns cimport pcre2_compile, pcre2_open, pcre2_version
 from _core.plan cimport (
-    FORMAT_BINARY, FORMAT_COUNTRY, FORMAT_CURRENCY, FORMAT_EMAIL, FORMAT_GTIN, FORMAT_ISBN, FORMAT_LANGUAGE,
-    FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON, FORMAT_URI, FORMAT_UUID, FORMAT_VIN,
-    KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION,
-    KIND_FLOAT, KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING,
-    KIND_TIME, KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY,
-    MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, TRANSFORM_UPPER,
-    dress_t, field_t, kind_is_json, limit_is_exclusive, limit_is_lower, limit_t, plan_free, plan_t, storage_of,
+    COLUMN_NONE, FORMAT_BINARY, FORMAT_COUNTRY, FORMAT_CURRENCY, FORMAT_EMAIL, FORMAT_GTIN, FORMAT_ISBN,
+    FORMAT_LANGUAGE, FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON, FORMAT_URI, FORMAT_UUID,
+    FORMAT_VIN, KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION, KIND_FLOAT,
+    KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING, KIND_TIME,
+    KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING,
+    MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_DEFAULT, TRANSFORM_LOWER, TRANSFORM_MAP, TRANSFORM_NFC,
+    TRANSFORM_REPLACE, TRANSFORM_TRIM, TRANSFORM_UPPER, dress_t, field_t, kind_is_json, limit_is_exclusive,
+    limit_is_lower, limit_t, plan_free, plan_t, storage_of, transform_t,
 )
 from _core.reader cimport (
-    READER_CALL_FAILED, READER_NO_MEMORY, reader_t, scratch_bytes, scratch_free, scratch_t,
+    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, reader_t, scratch_bytes,
+    scratch_free, scratch_t,
 )
 from _core.rows cimport rows_damaged, rows_read
 from _core.scan cimport scan_best, scan_dialect_t, scan_last_end
@@ -89,6 +100,21 @@ cdef class Batch
 # The instruction set that tests force; empty: the best there is. Read once, because plans of one process
 # should agree.
 SIMD = os.environ.get("FEEDMILL_SIMD", "")
+
+# What matches patterns where nobody says otherwise, and whether there is a PCRE2 at all. Set before any other thread
+# can come here.
+cdef bint HAS_PCRE2 = pcre2_open()
+PATTERNS = os.environ.get("FEEDMILL_PATTERNS", "") or ("pcre2" if HAS_PCRE2 else "re")
+
+
+def pattern_engine():
+    """Say what matches patterns, with its version: PCRE2's, or Python's re."""
+    cdef char[64] version
+    if PATTERNS == "re" or not HAS_PCRE2:
+        return "re"
+    pcre2_version(version)
+    return "PCRE2 " + (<bytes> version).decode().partition(" ")[0]
+
 
 include "_core/callouts.pxi"
 include "_core/compile.pxi"

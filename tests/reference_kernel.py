@@ -230,6 +230,8 @@ def judged(feed: Feed, record: Record, findings: list[Finding]) -> tuple[Value |
     if len(record.cells) > len(names):
         extra = record.cells[len(names)]
         find(Code.EXTRA_CELL, -1, extra.byte, extra.text)
+    for name in set(schema.names) - set(names):
+        values[name] = absent(feed, schema.field(name))
     return tuple(values.get(name) for name in schema.names)
 
 
@@ -250,9 +252,14 @@ def checked(text: str, cell: Cell, feed: Feed, declared: Field) -> tuple[list[Co
     """Hold a readable text to its field."""
     missing = feed.schema.missing_values_of(declared)
     is_null = not cell.is_quoted and feed.dialect.null is not None and text == feed.dialect.null
-    if not is_null and text not in missing:
-        text = transformed(text, declared)
-    if is_null or text in missing:
+    found = transformed(None if is_null or text in missing else text, declared, missing)
+    if found is None:
         return [Code.REQUIRED] if declared.constraints.required else [], None
-    value = value_of(text, declared)
-    return violations(value, text, declared), value
+    value = value_of(found, declared)
+    return violations(value, found, declared), value
+
+
+def absent(feed: Feed, declared: Field) -> Value | None:
+    """Give the value of a field that the feed has no column for."""
+    text = transformed(None, declared, feed.schema.missing_values_of(declared))
+    return None if text is None else value_of(text, declared)

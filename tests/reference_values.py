@@ -8,6 +8,7 @@ import calendar
 import json
 import math
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, localcontext
@@ -16,6 +17,7 @@ from typing import Any
 from feedmill.codes import Code
 from feedmill.iso_4217 import CURRENCIES
 from feedmill.schema import Field
+from feedmill.transforms import Default, Map, Replace, Transform
 from tests import reference_formats as formats
 from tests import reference_kinds as kinds
 from tests.reference_formats import WrongError
@@ -35,18 +37,33 @@ NUMBER = re.compile(
 )
 
 
-def transformed(text: str, field: Field) -> str:
+def transformed(text: str | None, field: Field, missing: tuple[str, ...]) -> str | None:
+    """Apply a field's transforms to a text, or to None, which is a missing value; None if it ends as one."""
     for transform in field.transforms:
-        match transform:
-            case "trim":
-                text = text.strip()
-            case "collapse":
-                text = " ".join(text.split())
-            case "lower":
-                text = text.lower()
-            case "upper":
-                text = text.upper()
-    return text
+        if isinstance(transform, Default):
+            text = transform.text if text is None or text in missing else text
+        elif text is not None:
+            text = changed(text, transform)
+    return None if text in missing else text
+
+
+def changed(text: str, transform: Transform) -> str:
+    match transform:
+        case "trim":
+            return text.strip()
+        case "collapse":
+            return " ".join(text.split())
+        case "lower":
+            return text.lower()
+        case "upper":
+            return text.upper()
+        case "nfc":
+            return unicodedata.normalize("NFC", text)
+        case Map(pairs):
+            return dict(pairs).get(text, text)
+        case Replace(pattern, replacement):
+            return re.sub(pattern, replacement, text)
+    raise AssertionError(transform)
 
 
 def value_of(text: str, field: Field) -> Value:

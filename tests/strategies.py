@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from feedmill import declaration, declared_kinds
+from feedmill import declaration, declared_kinds, transforms
 from feedmill.dialect import Dialect
 from feedmill.json_values import JSON_TYPES
 from feedmill.schema import Constraints, Field, Schema
+from feedmill.transforms import Default, Map, Replace
 from tests import samples
 
 SPACES = st.sampled_from([" ", "\t", "\u00a0", "\u2003", "\x1c", "\n", "  "])
@@ -87,6 +88,14 @@ def formats(patterns: tuple[str, ...]) -> st.SearchStrategy[str]:
     return st.sampled_from(("default", "any", *patterns))
 
 
+CHANGES = (
+    Map.of({"a": "1", "N/A": "", "abc": "école", "  ": "x"}),
+    Replace("[ab]", ""),
+    Replace(r"([a-z])(\d*)", r"\2\1é"),
+)
+DEFAULTS = (Default("x"), Default("école"))
+
+
 @st.composite
 def fields(draw: st.DrawFn, name: str) -> Field:
     kind = draw(st.sampled_from(sorted(declaration.TYPES)))
@@ -94,14 +103,14 @@ def fields(draw: st.DrawFn, name: str) -> Field:
         name,
         kind,
         missing_values=draw(st.none() | st.sampled_from([(), ("",), ("N/A", "-", "null"), ("", "0")])),
-        transforms=tuple(draw(st.lists(st.sampled_from(["trim", "collapse"]), max_size=1))),
+        transforms=tuple(draw(st.lists(st.sampled_from(["trim", "collapse", *CHANGES]), max_size=2))),
     )
     match kind:
         case "string":
             names = ["default", "default", "default", *samples.STRING_FORMATS]
             field = replace(field, format=draw(st.sampled_from(names)))
-            extra = tuple(draw(st.lists(st.sampled_from(["trim", "collapse", "lower", "upper"]), max_size=3)))
-            field = replace(field, transforms=extra)
+            extra = [*transforms.WORDS, *CHANGES]
+            field = replace(field, transforms=tuple(draw(st.lists(st.sampled_from(extra), max_size=3))))
         case "number" if draw(st.booleans()):
             field = replace(field, storage="float64")
         case "number":
@@ -120,7 +129,14 @@ def fields(draw: st.DrawFn, name: str) -> Field:
         case "list":
             item = draw(st.sampled_from(sorted(declared_kinds.ITEM_TYPES)))
             field = replace(field, item_type=item, delimiter=draw(st.sampled_from([",", ";", ", "])))
-    return replace(field, constraints=draw(constraints(field)))
+    field = replace(field, constraints=draw(constraints(field)))
+    free = Constraints(required=field.constraints.required)
+    if kind == "string" and field.format == "default" and field.constraints == free and draw(st.booleans()):
+        # A default has to be a value of the field.
+        place = draw(st.integers(0, len(field.transforms)))
+        steps = [*field.transforms[:place], draw(st.sampled_from(DEFAULTS)), *field.transforms[place:]]
+        field = replace(field, transforms=tuple(steps))
+    return field
 
 
 LIMITS = {

@@ -189,7 +189,8 @@ def test_the_version_says_what_runs(shop: Command) -> None:
     python = ".".join(map(str, sys.version_info[:3]))
     assert done.code == 0
     assert re.fullmatch(
-        rf"feedmill {re.escape(version('feedmill'))} \(CPython {python} {build}, GIL {gil}, kernel \w+\)\n",
+        rf"feedmill {re.escape(version('feedmill'))} \(CPython {python} {build}, GIL {gil}, "
+        r"kernel \w+, patterns (PCRE2 10\.\d+|re)\)\n",
         done.out,
     )
 

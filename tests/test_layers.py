@@ -11,7 +11,17 @@ SOURCE = Path(__file__).parents[1] / "src" / "feedmill"
 # From the bottom up; a module may import from its own layer and from those before it. A package is one entry.
 LAYERS = (
     ("codes", "errors", "iso_3166", "iso_4217", "iso_639", "json_values"),
-    ("schema", "declaration", "declared_kinds", "descriptor", "dialect", "records"),
+    (
+        "schema",
+        "declaration",
+        "declared_kinds",
+        "descriptor",
+        "dialect",
+        "json_schema",
+        "patterns",
+        "records",
+        "transforms",
+    ),
     ("_core",),
     ("kernel",),
     ("report", "stores", "readers", "pool", "crew", "ordering", "watchdog", "stacks", "channel", "counters"),
@@ -32,6 +42,7 @@ OUTSIDERS = {
     "click": ("cli", "services", "options", "console"),
     "rich": ("console",),
     "kombu": ("products.broker",),
+    "fastjsonschema": ("json_schema",),
     "pyarrow": ("stores.arrow", "stores.parquet", "stores.files"),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from feedmill import declared_kinds
+from feedmill import declared_kinds, transforms
 from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Constraints, Field, Schema
@@ -21,7 +21,7 @@ def kinds() -> Iterator[Field]:
     """List fields of every type, format, size and transform."""
     for name in ("default", *samples.STRING_FORMATS):
         yield Field("v", format=name)
-    for transform in ("trim", "collapse", "lower", "upper"):
+    for transform in (*transforms.WORDS, *strategies.CHANGES):
         yield Field("v", transforms=(transform,))
     yield Field("v", transforms=("upper", "collapse", "lower", "trim"))
     yield Field("v", "integer")

@@ -1,4 +1,5 @@
-# What the kernel asks Python for: matching a pattern, and the letter case of text beyond ASCII.
+# What the kernel asks Python for: matching a pattern, judging by a JSON Schema, changing texts by Unicode's rules or a
+# pattern's.
 #
 # Called from the row loop, without the GIL. An exception may not pass through C, so it is kept in the call's
 # context, the kernel is told to stop, and Plan.read raises it again.
@@ -18,16 +19,24 @@ cdef int match_pattern(void* context, int field, span_t text) noexcept with gil:
         return -1
 
 
-cdef Py_ssize_t change_case(void* context, int transform, span_t text, unsigned char* out) noexcept with gil:
+cdef int judge_json(void* context, int field, span_t text) noexcept with gil:
     cdef call_t* call = <call_t*> context
+    try:
+        return (<Plan> call.plan).judges[field].accepts(decoded(text))
+    except BaseException as error:
+        keep_error(call, error)
+        return -1
+
+
+cdef Py_ssize_t change_text(void* context, int field, int index, span_t text, void* out) noexcept with gil:
+    cdef call_t* call = <call_t*> context
+    cdef buffer_t* buffer = <buffer_t*> out
     cdef bytes changed
     try:
-        letters = decoded(text)
-        changed = (letters.lower() if transform == TRANSFORM_LOWER else letters.upper()).encode()
-        # Unicode's longest answer to one character of two bytes has six.
-        if len(changed) > 3 * text.n:
-            raise ValueError(f"changing the case of {text.n} bytes made {len(changed)}")
-        memcpy(out, <const char*> changed, <size_t> len(changed))
+        changed = (<Plan> call.plan).changes[field][index](decoded(text)).encode()
+        if not buffer_reserve(buffer, len(changed) + SHORT_TEXT):
+            raise MemoryError
+        memcpy(buffer.p, <const char*> changed, <size_t> len(changed))
         return len(changed)
     except BaseException as error:
         keep_error(call, error)

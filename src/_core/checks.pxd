@@ -7,10 +7,11 @@ from libc.stdint cimport int64_t
 
 from _core.codes cimport CODE_ENUM, CODE_MAX_LENGTH, CODE_MIN_LENGTH, CODE_PATTERN
 from _core.number cimport numeric_compare
+from _core.patterns cimport pcre2_matches
 from _core.plan cimport (
     LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, field_t, limit_code, limit_is_exclusive, limit_is_lower, limit_t,
 )
-from _core.reader cimport READER_CALL_FAILED, cell_t, reader_fail, reader_find, reader_t
+from _core.reader cimport READER_CALL_FAILED, READER_NO_MEMORY, cell_t, reader_fail, reader_find, reader_t
 from _core.span cimport span_t
 from _core.text cimport utf8_length
 from _core.wordset cimport wordset_find
@@ -23,9 +24,12 @@ cdef inline bint check_text(reader_t* r, const field_t* op, cell_t* cell, span_t
     if not check_length(r, op, cell, text):
         return False
     if op.has_pattern:
-        matches = r.plan.match(r.context, op.field, text)
+        if op.pattern != NULL:
+            matches = pcre2_matches(op.pattern, &r.scratch.matcher, text.p, <size_t> text.n)
+        else:
+            matches = r.plan.match(r.context, op.field, text)
         if matches < 0:
-            return reader_fail(r, READER_CALL_FAILED)
+            return reader_fail(r, READER_NO_MEMORY if op.pattern != NULL else READER_CALL_FAILED)
         if not matches and not reader_find(r, CODE_PATTERN, op, cell):
             return False
     if op.has_enum and wordset_find(op.words, text) < 0:

@@ -26,8 +26,10 @@ cdef dict REGISTRIES = {
 }
 cdef dict TRANSFORMS = {
     "trim": TRANSFORM_TRIM, "collapse": TRANSFORM_COLLAPSE, "lower": TRANSFORM_LOWER,
-    "upper": TRANSFORM_UPPER,
+    "upper": TRANSFORM_UPPER, "nfc": TRANSFORM_NFC, Map: TRANSFORM_MAP, Replace: TRANSFORM_REPLACE,
+    Default: TRANSFORM_DEFAULT,
 }
+cdef dict CHANGES = {"lower": str.lower, "upper": str.upper, "nfc": partial(normalize, "NFC")}
 cdef object FAR = Fraction(10) ** FAR_EXPONENT
 cdef object FAR_LENGTH = 1 << 40    # characters: longer than any cell
 cdef tuple LIMITS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
@@ -58,12 +60,15 @@ cdef int compile_field(field_t* op, schema, field) except -1:
         compile_time(op, field)
     compile_missing(op, schema.missing_values_of(field))
     compile_transforms(op, field.transforms)
+    check_default(schema, field)
     compile_lengths(op, field.constraints)
     compile_limits(op, field)
     compile_enum(op, field)
     op.has_pattern = field.constraints.pattern is not None
+    op.has_json_schema = field.constraints.json_schema is not None
     op.has_checks = (
         op.min_length > 0 or op.max_length >= 0 or op.has_limits or op.has_pattern or op.has_enum
+        or op.has_json_schema
     )
     return 0
 
@@ -120,13 +125,28 @@ cdef int compile_dress(field_t* op, field) except -1:
     return 0
 
 
-cdef object compile_pattern(field):
+cdef int compile_pattern(field_t* op, field) except -1:
+    """Compile a pattern for PCRE2, if it can be."""
+    cdef bytes written = (patterns.for_pcre2(field.constraints.pattern) or "").encode("utf-8", "surrogatepass")
+    if written:
+        op.pattern = pcre2_compile(<const unsigned char*> <const char*> written, <size_t> len(written))
+    return 0
+
+
+cdef object compile_matcher(field, bint needs_pattern):
     """Give what the call-out matches a field's texts with: a pattern, a list of JSON values, or nothing."""
-    if field.constraints.pattern is not None:
-        return re.compile(field.constraints.pattern)
+    if needs_pattern:
+        return patterns.guarded(field.constraints.pattern, f"field {field.name!r}: pattern")
     if field.type in json_values.JSON_TYPES and field.listed is not None:
         return json_values.JsonValues(field.listed)
     return None
+
+
+cdef object compile_judge(field):
+    """Give what the call-out judges a field's JSON by, or nothing."""
+    if field.constraints.json_schema is None:
+        return None
+    return JsonSchema(field.constraints.json_schema, f"field {field.name!r}")
 
 
 cdef int compile_span(span_t* span, bytes text) except -1:
@@ -167,19 +187,58 @@ cdef int compile_missing(field_t* op, tuple texts) except -1:
     return 0
 
 
-cdef int compile_transforms(field_t* op, tuple names) except -1:
-    cdef unsigned char* kinds
+cdef int compile_transforms(field_t* op, tuple transforms) except -1:
     cdef int i
-    if not names:
+    if not transforms:
         return 0
-    kinds = <unsigned char*> malloc(<size_t> len(names))
-    if kinds == NULL:
+    op.transforms = <transform_t*> calloc(<size_t> len(transforms), sizeof(transform_t))
+    if op.transforms == NULL:
         raise MemoryError
-    op.transforms = kinds
-    for i, name in enumerate(names):
-        kinds[i] = TRANSFORMS[name]
-    op.ntransforms = len(names)
-    op.only_trims = names == ("trim",)
+    op.ntransforms = len(transforms)
+    op.only_trims = transforms == ("trim",)
+    op.has_default = has_default(transforms)
+    for i, transform in enumerate(transforms):
+        compile_transform(&op.transforms[i], transform)
+    return 0
+
+
+cdef int compile_transform(transform_t* compiled, transform) except -1:
+    cdef list texts = []
+    cdef int i
+    compiled.kind = TRANSFORMS[transform if isinstance(transform, str) else type(transform)]
+    if isinstance(transform, Map):
+        compiled.words = compile_words([text for text, _ in transform.pairs])
+        texts = [text for _, text in transform.pairs]
+    elif isinstance(transform, Default):
+        texts = [transform.text]
+    compiled.texts = <span_t*> calloc(<size_t> max(len(texts), 1), sizeof(span_t))
+    if compiled.texts == NULL:
+        raise MemoryError
+    compiled.ntexts = len(texts)
+    for i, text in enumerate(texts):
+        compile_span(&compiled.texts[i], text.encode())
+    return 0
+
+
+cdef object compile_change(transform):
+    """Give what the call-out changes a text by: a function of it, or None where the kernel needs no help."""
+    if isinstance(transform, Replace):
+        return partial(patterns.guarded(transform.pattern, "transform replace").sub, transform.text)
+    return CHANGES.get(transform)
+
+
+cdef int check_default(schema, field) except -1:
+    """Hold a field's default to the field itself, by reading it; SchemaError if it is no value."""
+    for place, transform in enumerate(field.transforms):
+        if not isinstance(transform, Default):
+            continue
+        probe = replace(
+            field, transforms=field.transforms[place + 1:], missing_values=schema.missing_values_of(field)
+        )
+        plan = Plan(Schema((probe,)), Dialect(header=False))
+        batch = plan.parse('"{}"\n'.format(transform.text.replace('"', '""')).encode())
+        if [row for row in batch.tuples() if row != (None,)] == []:
+            raise SchemaError(f"field {field.name!r}: the default {transform.text!r} is no value of the field")
     return 0
 
 

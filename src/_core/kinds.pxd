@@ -7,7 +7,7 @@
 from libc.stdint cimport int64_t
 
 from _core.checks cimport check_whole
-from _core.codes cimport CODE_ENUM, CODE_MAX_LENGTH, CODE_MIN_LENGTH, CODE_TYPE
+from _core.codes cimport CODE_ENUM, CODE_JSON_SCHEMA, CODE_MAX_LENGTH, CODE_MIN_LENGTH, CODE_TYPE
 from _core.columns cimport column_t
 from _core.duration cimport DURATION_UNSURE, duration_compare, duration_parse, duration_t
 from _core.geojson cimport geojson_check, topojson_check
@@ -68,7 +68,6 @@ cdef inline bint kind_hold(
 ) noexcept nogil:
     """Check the constraints, in the order of the catalogue."""
     cdef int i
-    cdef bint is_listed
     if op.kind == KIND_YEAR or op.kind == KIND_YEARMONTH:
         return check_whole(r, op, cell, measure)
     if op.min_length > measure and not reader_find(r, CODE_MIN_LENGTH, op, cell):
@@ -80,8 +79,19 @@ cdef inline bint kind_hold(
             if op.limits[i].state != LIMIT_NONE and not kind_is_within(text, op.limits[i].text, i):
                 if not reader_find(r, limit_code(i), op, cell):
                     return False
-    if not op.has_enum:
-        return True
+    if op.has_enum and not kind_hold_enum(r, op, cell, text):
+        return False
+    if op.has_json_schema:
+        i = r.plan.judge(r.context, op.field, text)
+        if i < 0:
+            return reader_fail(r, READER_CALL_FAILED)
+        return i or reader_find(r, CODE_JSON_SCHEMA, op, cell)
+    return True
+
+
+cdef inline bint kind_hold_enum(reader_t* r, const field_t* op, cell_t* cell, span_t text) noexcept nogil:
+    cdef int i
+    cdef bint is_listed
     if op.kind == KIND_OBJECT or op.kind == KIND_ARRAY or op.kind == KIND_GEOJSON:
         # Equal JSON can be written in many ways; Python compares.
         i = r.plan.match(r.context, op.field, text)

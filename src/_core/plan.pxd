@@ -20,11 +20,15 @@ from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
     COL_UTF8,
 )
+from _core.patterns cimport pcre2_free
 from _core.scan cimport scan_dialect_t
 from _core.shortcut cimport shortcut_t
 from _core.span cimport span_t
 from _core.temporal cimport temporal_t
 from _core.wordset cimport wordset_free, wordset_t
+
+cdef enum:
+    COLUMN_NONE = 0x7FFFFFFF   # larger than any column's number
 
 cdef enum:
     KIND_STRING
@@ -66,6 +70,10 @@ cdef enum:
     TRANSFORM_COLLAPSE
     TRANSFORM_LOWER
     TRANSFORM_UPPER
+    TRANSFORM_NFC
+    TRANSFORM_MAP
+    TRANSFORM_REPLACE
+    TRANSFORM_DEFAULT
 
 cdef enum:
     LIMIT_NONE
@@ -93,15 +101,22 @@ ctypedef struct dress_t:
     bint has_currency
     wordset_t* currencies
 
+ctypedef struct transform_t:
+    int kind              # TRANSFORM_*
+    wordset_t* words      # of a map: what becomes something else
+    span_t* texts         # what it becomes, in that order; of a default: the one text
+    int ntexts
+
 ctypedef struct field_t:
     int kind
-    int column            # of the file, from 0; -1: the file has none, all values are missing
+    int column            # of the file, from 0; COLUMN_NONE: the file has none, all values are missing
     int field             # of the schema
     bint is_required
     int missing
     wordset_t* missing_words
-    const unsigned char* transforms
+    transform_t* transforms
     int ntransforms
+    bint has_default      # a missing value gets a text
     bint only_trims       # the one transform is trim, as is most usual
     int format            # FORMAT_*
     wordset_t* registry   # of the formats that are codes: all there are
@@ -120,19 +135,21 @@ ctypedef struct field_t:
     limit_t limits[LIMIT_COUNT]
     int64_t low           # the narrowest of the limits, for a first look
     int64_t high
-    bint has_pattern      # matched by a call-out
+    bint has_pattern
+    void* pattern         # compiled by PCRE2; NULL: a call-out matches
     bint has_enum
     wordset_t* words      # enum of strings
     limit_t* members      # enum of anything else
     int nmembers
+    bint has_json_schema  # judged by a call-out
 
 # What only Python can do: it takes the GIL, never raises, and keeps the exception in its context.
 # match: 1 = the whole text matches the field's pattern, 0 = it does not, -1 = an exception.
-# change_case: bytes written to `out`, which has room for three times the text; -1 = an exception.
+# change: makes of a text what the field's transform of that index does, in a buffer_t, whose room it sees to; gives the
+# bytes written, -1 = an exception.
+# judge: the same for the field's JSON Schema.
 ctypedef int (*match_t)(void* context, int field, span_t text) noexcept nogil
-ctypedef Py_ssize_t (*change_case_t)(
-    void* context, int transform, span_t text, unsigned char* out
-) noexcept nogil
+ctypedef Py_ssize_t (*change_t)(void* context, int field, int index, span_t text, void* out) noexcept nogil
 
 ctypedef struct plan_t:
     scan_dialect_t dialect
@@ -142,13 +159,15 @@ ctypedef struct plan_t:
     Py_ssize_t max_record_bytes
     int ncolumns          # of the file
     int nfields
-    int nbound            # operations that have a column
+    int nbound            # operations that have a column, or a default for it
     field_t* fields
     shortcut_t* shortcuts  # of the bound fields
+    int nshortcuts        # operations that have a column
     int nkeys             # lane key
     const int* keys       # fields of the schema
     match_t match
-    change_case_t change_case
+    match_t judge
+    change_t change
 
 
 cdef inline int storage_of(int kind) noexcept nogil:
@@ -197,13 +216,24 @@ cdef inline bint limit_is_exclusive(int index) noexcept nogil:
     return index >= 2
 
 
+cdef inline void transform_free(transform_t* transform) noexcept nogil:
+    cdef int i
+    for i in range(transform.ntexts):
+        free(<void*> transform.texts[i].p)
+    free(transform.texts)
+    wordset_free(transform.words)
+
+
 cdef inline void field_free(field_t* field) noexcept nogil:
     cdef int i
     wordset_free(field.missing_words)
     wordset_free(field.booleans)
     wordset_free(field.words)
     wordset_free(field.registry)
-    free(<void*> field.transforms)
+    pcre2_free(field.pattern)
+    for i in range(field.ntransforms):
+        transform_free(&field.transforms[i])
+    free(field.transforms)
     free(<void*> field.pattern_of_time)
     free(<void*> field.delimiter.p)
     if field.dress != NULL:

@@ -29,6 +29,9 @@ cdef class Plan:
         Names of the fields whose values choose a record's lane.
     simd : {"scalar", "sse2", "avx2", "avx512"}, optional
         The instruction set, for tests. By default the best there is, or the environment's FEEDMILL_SIMD.
+    patterns : {"pcre2", "re"}, optional
+        What matches patterns. By default PCRE2 where the system has it, or the environment's FEEDMILL_PATTERNS;
+        Python's re takes over what PCRE2 cannot.
 
     Attributes
     ----------
@@ -59,7 +62,9 @@ cdef class Plan:
     cdef readonly tuple names
     cdef readonly tuple columns
     cdef readonly tuple lane_key
-    cdef tuple patterns                # of each field: a compiled pattern, or None
+    cdef tuple patterns                # of each field: what a call-out matches with, or None
+    cdef tuple judges                  # of each field: its JSON Schema, or None
+    cdef tuple changes                 # of each field: for each transform a function, or None
     # Guarded by `spares_lock`: memory of finished calls, for the next ones. Fresh pages cost more than
     # parsing into them.
     cdef cython.pymutex spares_lock
@@ -68,23 +73,24 @@ cdef class Plan:
     cdef scratch_t* spare_scratches
     cdef int nspare_scratches
 
-    def __cinit__(self, schema, dialect, columns=None, lane_key=(), *, simd=None):
+    def __cinit__(self, schema, dialect, columns=None, lane_key=(), *, simd=None, patterns=None):
         cdef int i
         self.schema, self.dialect = schema, dialect
         self.names = schema.names
         self.columns = self.names if columns is None else tuple(columns)
         self.lane_key = tuple(lane_key)
-        self.patterns = tuple(
-            compile_pattern(field) for field in schema.fields
-        )
+        self.changes = tuple(tuple(map(compile_change, field.transforms)) for field in schema.fields)
+        self.judges = tuple(map(compile_judge, schema.fields))
         self.plan.match = match_pattern
-        self.plan.change_case = change_case
+        self.plan.judge = judge_json
+        self.plan.change = change_text
         self.set_dialect(SIMD if simd is None else simd)
         self.plan.fields = <field_t*> calloc(<size_t> len(self.names), sizeof(field_t))
         if self.plan.fields == NULL:
             raise MemoryError
         self.plan.nfields = len(self.names)
         self.set_fields()
+        self.set_patterns(PATTERNS if patterns is None else patterns)
         self.set_lane_key()
 
     def __dealloc__(self):
@@ -142,7 +148,8 @@ cdef class Plan:
 
         Notes
         -----
-        The GIL is released, and taken back only for patterns and for changing the case of text beyond ASCII.
+        The GIL is released, and taken back only for what Python's re matches, `replace`, and letters
+        beyond ASCII.
         The batch copies what it needs.
         """
         cdef Py_buffer view
@@ -268,27 +275,54 @@ cdef class Plan:
         for i, name in enumerate(self.columns):
             places.setdefault(name, i)
         self.plan.ncolumns = len(self.columns)
-        order = sorted(range(len(self.names)), key=lambda i: places.get(self.names[i], len(self.columns)))
+        # A default gives a value to what has no column.
+        defaults = frozenset(field.name for field in self.schema.fields if has_default(field.transforms))
+        order = sorted(
+            range(len(self.names)),
+            key=lambda i: (places.get(self.names[i], COLUMN_NONE), self.names[i] not in defaults),
+        )
         for i, number in enumerate(order):
+            name = self.names[number]
             op = &self.plan.fields[i]
             op.field = number
-            op.column = places.get(self.names[number], -1)
-            self.plan.nbound += op.column >= 0
+            op.column = places.get(name, COLUMN_NONE)
             compile_field(op, self.schema, self.schema.fields[number])
-            if op.column < 0 and op.is_required:
+            self.plan.nbound += name in places or op.has_default
+            if name in places:
+                continue
+            if op.has_default:
+                op.missing = MISSING_EMPTY
+            elif op.is_required:
                 raise SchemaError(
-                    f"field {self.names[number]!r}: it is required, and the feed has no such column; "
-                    "map one to it"
+                    f"field {name!r}: it is required, and the feed has no such column; map one to it"
                 )
         return self.set_shortcuts()
 
     cdef int set_shortcuts(self) except -1:
         cdef int i
+        for i in range(self.plan.nbound):
+            self.plan.nshortcuts += self.plan.fields[i].column != COLUMN_NONE
         self.plan.shortcuts = <shortcut_t*> calloc(<size_t> max(self.plan.nbound, 1), sizeof(shortcut_t))
         if self.plan.shortcuts == NULL:
             raise MemoryError
         for i in range(self.plan.nbound):
             shortcut_settle(&self.plan, &self.plan.fields[i], &self.plan.shortcuts[i])
+        return 0
+
+    cdef int set_patterns(self, str engine) except -1:
+        """Compile the patterns, for PCRE2 where it can be, and the matchers of what is left to Python."""
+        cdef field_t* op
+        cdef int i
+        if engine not in ("pcre2", "re"):
+            raise ValueError(f"patterns {engine!r}: expected 'pcre2' or 're'")
+        matchers = [None] * self.plan.nfields
+        for i in range(self.plan.nfields):
+            op = &self.plan.fields[i]
+            field = self.schema.fields[op.field]
+            if op.has_pattern and engine == "pcre2" and HAS_PCRE2:
+                compile_pattern(op, field)
+            matchers[op.field] = compile_matcher(field, op.has_pattern and op.pattern == NULL)
+        self.patterns = tuple(matchers)
         return 0
 
     cdef int set_lane_key(self) except -1:

@@ -10,6 +10,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from _core.columns cimport batch_t, buffer_resize, column_reserve_text, column_t, reject_t
+from _core.patterns cimport matcher_free, matcher_t
 from _core.plan cimport field_t, plan_t
 from _core.rejects cimport rejects_add
 from _core.scan cimport scan_free, scan_row_t, scan_t
@@ -46,6 +47,7 @@ ctypedef struct scratch_t:
     buffer_t changed[2]    # the text after transforms, each reading from one and writing to the other
     buffer_t plain         # a number without its dress
     buffer_t edge          # a row at an end of the chunk, with bytes around it
+    matcher_t* matcher     # what PCRE2 writes to; NULL until a pattern is met
     scratch_t* next        # in the plan's list
 
 ctypedef struct cell_t:
@@ -79,6 +81,7 @@ cdef inline void scratch_free(scratch_t* scratch) noexcept nogil:
     free(scratch.changed[1].p)
     free(scratch.plain.p)
     free(scratch.edge.p)
+    matcher_free(scratch.matcher)
     free(scratch)
 
 

@@ -14,7 +14,7 @@ from _core.codes cimport CODE_EXTRA_CELL, CODE_MISSING_CELL, CODE_RECORD_TOO_LON
 from _core.columns cimport (
     batch_clear, batch_finish, batch_reserve, batch_t, column_is_text, column_put_null, column_reserve_text,
 )
-from _core.plan cimport field_t, plan_t
+from _core.plan cimport COLUMN_NONE, field_t, plan_t
 from _core.reader cimport (
     READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
 )
@@ -136,9 +136,14 @@ cdef inline bint row_read(reader_t* r, const row_t* row) noexcept nogil:
         op = &plan.fields[i]
         i += 1
         if op.column >= row.ncells:
-            if not reader_note(r, CODE_MISSING_CELL, op.field, row.end, span_of(NULL, 0)):
-                return False
-        elif not cell_open(r, row, op.column, &cell) or not value_read(r, op, &cell):
+            if op.column != COLUMN_NONE:
+                if not reader_note(r, CODE_MISSING_CELL, op.field, row.end, span_of(NULL, 0)):
+                    return False
+                continue
+            cell_open_none(row, &cell)
+        elif not cell_open(r, row, op.column, &cell):
+            return False
+        if not value_read(r, op, &cell):
             return False
     for i in range(plan.nbound, plan.nfields):
         column_put_null(&r.batch.columns[plan.fields[i].field], r.row)
@@ -164,7 +169,7 @@ cdef inline bint row_open_shortcut(reader_t* r, const row_t* row, shortcut_row_t
     """Lay a row out for the shortcuts: where it is, if bytes around it can be read, or else in a copy."""
     cdef Py_ssize_t n = row.end - row.begin
     cdef unsigned char* copy
-    out.all, out.count = r.plan.shortcuts, r.plan.nbound
+    out.all, out.count = r.plan.shortcuts, r.plan.nshortcuts
     out.p = r.p
     out.ends = row.ends
     out.begin = <uint32_t> row.begin
@@ -195,6 +200,13 @@ cdef inline bint cell_open(reader_t* r, const row_t* row, int column, cell_t* ce
     if begin < end and r.plan.dialect.has_quote and r.p[begin] == r.plan.dialect.quote:
         return cell_unquote(r, cell)
     return True
+
+
+cdef inline void cell_open_none(const row_t* row, cell_t* cell) noexcept nogil:
+    """Give a field without a column an empty text, which its plan takes for missing."""
+    cell.text = span_of(NULL, 0)
+    cell.byte = row.end
+    cell.is_quoted = cell.has_bad_quote = cell.is_noted = False
 
 
 cdef inline bint cell_unquote(reader_t* r, cell_t* cell) noexcept nogil:

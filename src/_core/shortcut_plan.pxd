@@ -6,9 +6,10 @@
 from libc.math cimport INFINITY, isnan, nextafter
 from libc.stdint cimport uint32_t, uint64_t
 
+from _core.missing cimport value_is_missing
 from _core.plan cimport (
     FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_DATETIME, KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_STRING,
-    LIMIT_COUNT, LIMIT_VALUE, MISSING_EMPTY, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM,
+    LIMIT_COUNT, LIMIT_VALUE, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM,
     field_t, limit_is_exclusive, limit_is_lower, plan_t,
 )
 from _core.shortcut cimport (
@@ -32,7 +33,7 @@ cdef inline void shortcut_settle(const plan_t* plan, const field_t* op, shortcut
     out.column, out.field = op.column, op.field
     out.low, out.high = op.low, op.high
     out.precision, out.scale = op.precision, op.scale
-    out.takes_empty = not op.is_required and shortcut_is_missing(op, span_of(NULL, 0))
+    out.takes_empty = not op.is_required and not op.has_default and value_is_missing(op, span_of(NULL, 0))
     if not shortcut_is_known(op, out):
         return
     shortcut_set_lengths(op, out)
@@ -45,23 +46,17 @@ cdef inline void shortcut_settle(const plan_t* plan, const field_t* op, shortcut
         out.what = SHORTCUT_NONE
 
 
-cdef inline bint shortcut_is_missing(const field_t* op, span_t text) noexcept nogil:
-    if op.missing == MISSING_EMPTY:
-        return text.n == 0
-    return op.missing == MISSING_WORDS and wordset_find(op.missing_words, text) >= 0
-
-
 cdef inline bint shortcut_is_known(const field_t* op, shortcut_t* out) noexcept nogil:
     """Tell whether nothing about the field is unusual; notes its transforms."""
     cdef int i
     if op.dress != NULL or op.has_pattern or op.pattern_of_time != NULL:
         return False
     for i in range(op.ntransforms):
-        if op.transforms[i] == TRANSFORM_TRIM:
+        if op.transforms[i].kind == TRANSFORM_TRIM:
             out.trims = True
-        elif op.transforms[i] == TRANSFORM_COLLAPSE:
+        elif op.transforms[i].kind == TRANSFORM_COLLAPSE:
             out.collapses = True
-        elif op.transforms[i] == TRANSFORM_LOWER:
+        elif op.transforms[i].kind == TRANSFORM_LOWER:
             out.lowers = True
         else:
             return False

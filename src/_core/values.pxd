@@ -14,22 +14,23 @@ from _core.columns cimport column_put_null, column_reserve_text, column_t
 from _core.formats cimport email_check, gtin_check, uri_check, uuid_check
 from _core.identifiers cimport identifier_check
 from _core.kinds cimport kind_put
+from _core.missing cimport value_is_missing
 from _core.number cimport (
     decimal_parse, float_parse, integer_parse, numeric_check, numeric_fits, numeric_settle,
 )
 from _core.number_dress cimport dress_off
 from _core.plan cimport (
     FORMAT_EMAIL, FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, FORMAT_UUID, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME,
-    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, MISSING_EMPTY, MISSING_WORDS,
-    TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t,
+    KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_NUMERIC, KIND_STRING, KIND_TIME, field_t,
 )
 from _core.reader cimport (
-    READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, cell_t, reader_fail,
+    READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, cell_t, reader_fail,
     reader_find, reader_put_text, reader_t,
 )
 from _core.span cimport span_of, span_t
 from _core.temporal cimport date_parse, datetime_parse, time_parse
-from _core.text cimport text_collapse, text_is_collapsed, text_lower_ascii, text_trim, text_upper_ascii, utf8_valid
+from _core.text cimport text_trim, utf8_valid
+from _core.transforms cimport transforms_apply
 from _core.wordset cimport wordset_find
 
 from libc.string cimport memchr, memcmp
@@ -42,19 +43,23 @@ cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexce
     """Read one cell into its column's current slot, or note what is wrong with it."""
     cdef span_t text = cell.text
     cdef column_t* column = &r.batch.columns[op.field]
+    cdef bint is_missing = False
     cdef int code
     if cell.has_bad_quote or r.has_nul or not r.is_utf8:
         code = value_unreadable(r, cell)
         if code:
             return reader_find(r, code, op, cell)
     if value_is_missing(op, text) or r.plan.has_null and not cell.is_quoted and value_is_null(r, text):
-        return value_put_missing(r, op, cell, column)
+        if not op.has_default:
+            return value_put_missing(r, op, cell, column)
+        is_missing = True
     if op.ntransforms:
         if op.only_trims:
             text = text_trim(text)
-        elif not value_transform(r, op, &text):
+            is_missing = value_is_missing(op, text)
+        elif not transforms_apply(r, op, &text, &is_missing):
             return False
-        if value_is_missing(op, text):
+        if is_missing:
             return value_put_missing(r, op, cell, column)
     if op.dress != NULL:
         if not buffer_reserve(&r.scratch.plain, text.n + SHORT_TEXT):
@@ -157,12 +162,6 @@ cdef inline int value_format(const field_t* op, span_t text) noexcept nogil:
 
 # Missing values
 
-cdef inline bint value_is_missing(const field_t* op, span_t text) noexcept nogil:
-    if op.missing == MISSING_EMPTY:
-        return text.n == 0
-    return op.missing == MISSING_WORDS and wordset_find(op.missing_words, text) >= 0
-
-
 cdef inline bint value_is_null(const reader_t* r, span_t text) noexcept nogil:
     cdef span_t null = r.plan.null
     return text.n == null.n and (text.n == 0 or memcmp(text.p, null.p, <size_t> text.n) == 0)
@@ -189,44 +188,3 @@ cdef inline int value_unreadable(const reader_t* r, const cell_t* cell) noexcept
     if r.has_nul and text.n and memchr(text.p, 0, <size_t> text.n) != NULL:
         return CODE_NUL
     return 0
-
-
-# Transforms
-
-cdef inline bint value_transform(reader_t* r, const field_t* op, span_t* text) noexcept nogil:
-    """Apply a field's transforms in order."""
-    cdef buffer_t* out
-    cdef int i, kind, side = 0
-    for i in range(op.ntransforms):
-        kind = op.transforms[i]
-        if kind == TRANSFORM_TRIM:
-            text[0] = text_trim(text[0])
-            continue
-        if kind == TRANSFORM_COLLAPSE and text_is_collapsed(text[0]):
-            continue
-        # Never into the buffer that the text may stand in.
-        out = &r.scratch.changed[side]
-        side ^= 1
-        if not buffer_reserve(out, 3 * text.n + SHORT_TEXT):
-            return reader_fail(r, READER_NO_MEMORY)
-        if kind == TRANSFORM_COLLAPSE:
-            text[0] = span_of(out.p, text_collapse(text[0], out.p))
-        elif not value_change_case(r, kind, text, out.p):
-            return False
-    return True
-
-
-cdef inline bint value_change_case(reader_t* r, int kind, span_t* text, unsigned char* out) noexcept nogil:
-    """Lower or upper a text: ASCII here, anything else by Python, whose rules they are."""
-    cdef Py_ssize_t n = text.n
-    cdef bint is_foreign
-    if kind == TRANSFORM_LOWER:
-        is_foreign = text_lower_ascii(text[0], out)
-    else:
-        is_foreign = text_upper_ascii(text[0], out)
-    if is_foreign:
-        n = r.plan.change_case(r.context, kind, text[0], out)
-        if n < 0:
-            return reader_fail(r, READER_CALL_FAILED)
-    text[0] = span_of(out, n)
-    return True

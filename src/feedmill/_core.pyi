@@ -12,6 +12,9 @@ from feedmill.schema import Schema
 type _Value = str | int | Decimal | float | bool | date | time | datetime | None
 
 SIMD: Final[str]
+PATTERNS: Final[str]
+
+def pattern_engine() -> str: ...
 
 @final
 class Plan:
@@ -35,6 +38,7 @@ class Plan:
         lane_key: Sequence[str] = (),
         *,
         simd: str | None = None,
+        patterns: str | None = None,
     ) -> Plan: ...
     def parse(self, data: Buffer, size: int | None = None, *, damage: str = "") -> Batch: ...
     def last_record_end(self, data: Buffer, size: int) -> int: ...

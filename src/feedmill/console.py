@@ -24,12 +24,12 @@ from feedmill.report import Report
 
 
 def version_line() -> str:
-    """Say what runs: the version, the interpreter, whether it has its GIL, and which kernel it took."""
+    """Say what runs: version, interpreter, whether it has its GIL, kernel, what matches patterns."""
     build = "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "with the GIL"
     gil = "on" if sys._is_gil_enabled() else "off"
     return (
         f"feedmill {version('feedmill')} ({platform.python_implementation()} {platform.python_version()} "
-        f"{build}, GIL {gil}, kernel {kernel.simd()})"
+        f"{build}, GIL {gil}, kernel {kernel.simd()}, patterns {kernel.pattern_engine()})"
     )
 
 

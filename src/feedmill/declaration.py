@@ -7,14 +7,17 @@ If you add a type, format or transform: add it here, in `codes`, in the kernel, 
 `tests/reference_kernel.py`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields as attributes
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
+from feedmill import json_schema, patterns, transforms
 from feedmill.declared_kinds import listing_complaints, number_complaints
 from feedmill.errors import SchemaError
+from feedmill.json_values import JSON_TYPES
 
 if TYPE_CHECKING:
     from feedmill.schema import Constraints, Field
@@ -35,7 +38,6 @@ FORMATS: Final = {
     "geojson": ("topojson",),
 }
 TEMPORAL_TYPES: Final = frozenset({"date", "time", "datetime"})
-TRANSFORMS: Final = ("trim", "collapse", "lower", "upper")
 STORAGES: Final = ("decimal", "float64")
 MAX_PRECISION: Final = 1_000
 """Digits a PostgreSQL numeric(precision, scale) may declare."""
@@ -52,6 +54,7 @@ CONSTRAINT_NAMES: Final = {
     "exclusive_maximum": "exclusiveMaximum",
     "pattern": "pattern",
     "enum": "enum",
+    "json_schema": "jsonSchema",
 }
 BOUNDS: Final = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
 _COUNTED_TYPES: Final = ("string", "list", "array", "object")
@@ -92,7 +95,7 @@ def _complaints(field: "Field") -> Iterator[str]:
     if field.type not in TYPES:
         yield f"unknown type {field.type!r}; use one of {', '.join(TYPES)}"
     yield from _format_complaints(field)
-    yield from _transform_complaints(field)
+    yield from transforms.complaints(field.transforms, field.type)
     yield from _number_complaints(field)
     yield from _boolean_complaints(field)
     yield from listing_complaints(field)
@@ -139,14 +142,6 @@ def _pattern_complaints(field: "Field") -> Iterator[str]:
         yield "format: %f is a fraction of %S, which is not there"
 
 
-def _transform_complaints(field: "Field") -> Iterator[str]:
-    for transform in field.transforms:
-        if transform not in TRANSFORMS:
-            yield f"unknown transform {transform!r}; use {', '.join(TRANSFORMS)}"
-        elif transform in {"lower", "upper"} and field.type != "string":
-            yield f"transform {transform!r} is for strings; a {field.type} can have trim and collapse"
-
-
 def _number_complaints(field: "Field") -> Iterator[str]:
     yield from number_complaints(field)
     if field.storage not in STORAGES:
@@ -183,6 +178,8 @@ def _constraint_complaints(field: "Field") -> Iterator[str]:
             continue
         if name == "pattern" and field.type != "string":
             yield f"constraint {written} is for strings, and its type is {field.type}"
+        if name == "json_schema" and field.type not in JSON_TYPES:
+            yield f"constraint {written} is for {', '.join(sorted(JSON_TYPES))}, and its type is {field.type}"
         if name in {"min_length", "max_length"} and field.type not in _COUNTED_TYPES:
             yield f"constraint {written} is for {', '.join(_COUNTED_TYPES)}, and its type is {field.type}"
         if name in BOUNDS and field.type not in _ORDERED_TYPES:
@@ -202,13 +199,10 @@ def _limit_complaints(limits: "Constraints") -> Iterator[str]:
         yield f"constraint minLength is {shortest} and maxLength {longest}, so nothing fits; exchange them?"
     if limits.enum is not None and not limits.enum:
         yield "constraint enum is empty, so nothing fits; list at least one value"
-    if limits.pattern is not None:
-        try:
-            re.compile(limits.pattern)
-        except re.PatternError as error:
-            yield f"constraint pattern is no regular expression: {error}"
-        except (OverflowError, RecursionError):
-            yield "constraint pattern is larger than Python's regular expressions can be; write it shorter"
+    if limits.json_schema is not None:
+        yield from json_schema.complaints(json.loads(limits.json_schema))
+    if limits.pattern is not None and (complaint := patterns.complaint(limits.pattern)):
+        yield f"constraint pattern {complaint}"
 
 
 def _listed(limits: "Constraints") -> Iterator[tuple[str, str]]:

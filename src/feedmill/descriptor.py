@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from feedmill import transforms
 from feedmill.declaration import CONSTRAINT_NAMES
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
@@ -58,7 +59,7 @@ _FIELD_REMARKS: Final = frozenset({"example", "rdfType", "constraints"})
 _SCHEMA_REMARKS: Final = frozenset({"$schema", "title", "description", "fields"})
 # Known, and ignoring them would let bad records through.
 _FIELD_UNSUPPORTED: Final[frozenset[str]] = frozenset()
-_CONSTRAINTS_UNSUPPORTED: Final = frozenset({"jsonSchema"})
+_CONSTRAINTS_UNSUPPORTED: Final[frozenset[str]] = frozenset()
 _SCHEMA_UNSUPPORTED: Final = frozenset({"uniqueKeys", "foreignKeys"})
 _SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch"})
 
@@ -153,9 +154,10 @@ def _property(where: str, name: str, written: str, value: object) -> object:
     if name in _TEXTS:
         return _text(where, written, value)
     if name == "transforms" and isinstance(value, list):
-        for each in value:
-            if isinstance(each, Mapping):
-                raise SchemaError(f"{where}: transform {next(iter(each), '{}')!r} is not supported")
+        try:
+            return tuple(map(transforms.read, value))
+        except ValueError as error:
+            raise SchemaError(f"{where}: transform {error}") from None
     if name in _LISTS:
         return _texts(where, written, value)
     if name in _NUMBERS:
@@ -201,6 +203,8 @@ def _constraint_parts(where: str, document: object, parts: Mapping[str, Any]) ->
             limits[name] = value
         elif name in {"min_length", "max_length"}:
             limits[name] = _count(here, written, value)
+        elif name == "json_schema":
+            limits[name] = json.dumps(value, default=float, ensure_ascii=False)
         elif name == "pattern":
             limits[name] = _text(here, written, value)
         elif name == "enum":
@@ -295,11 +299,15 @@ def _of_field(field: "Field") -> dict[str, object]:
         value = getattr(field, name)
         if value != getattr(plain, name):
             document[written] = list(value) if isinstance(value, tuple) else value
+    if field.transforms:
+        document["transforms"] = list(map(transforms.written, field.transforms))
     limits = {
         written: list(value) if isinstance(value, tuple) else value
         for name, written in CONSTRAINT_NAMES.items()
         if (value := getattr(field.constraints, name)) is not None and value is not False
     }
+    if field.constraints.json_schema is not None:
+        limits[CONSTRAINT_NAMES["json_schema"]] = json.loads(field.constraints.json_schema)
     if limits:
         document["constraints"] = limits
     return document

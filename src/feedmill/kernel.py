@@ -19,11 +19,11 @@ Examples
 
 from collections.abc import Buffer, Sequence
 
-from feedmill._core import Batch, Plan
+from feedmill._core import Batch, Plan, pattern_engine
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
 
-__all__ = ["Batch", "Plan", "parse", "simd"]
+__all__ = ["Batch", "Plan", "parse", "pattern_engine", "simd"]
 
 
 def parse(data: Buffer, schema: Schema, dialect: Dialect, columns: Sequence[str] | None = None) -> Batch:

@@ -13,6 +13,7 @@ from typing import Final
 from feedmill import declaration, descriptor
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
+from feedmill.transforms import Transform
 
 FIELDS_MATCHES: Final = ("exact", "equal", "subset", "superset", "partial")
 """How a header may relate to the fields: the words of Table Schema v2."""
@@ -40,6 +41,7 @@ class Constraints:
     exclusive_maximum: str | None = None
     pattern: str | None = None
     enum: tuple[str, ...] | None = None
+    json_schema: str | None = None
 
     def __repr__(self) -> str:
         return declaration.brief(self, Constraints())
@@ -63,8 +65,9 @@ class Field:
         For people.
     constraints : Constraints
         What its values must hold to.
-    transforms : tuple of str
-        trim, collapse, lower, upper; applied in this order, before type and constraints.
+    transforms : tuple of Transform
+        trim, collapse, lower, upper, nfc, Map, Replace, Default; applied in this order, before type and
+        constraints.
     missing_values : tuple of str or None, default None
         Texts that stand for "no value"; None takes the schema's.
     precision, scale : int or None
@@ -112,7 +115,7 @@ class Field:
     title: str = ""
     description: str = ""
     constraints: Constraints = Constraints()
-    transforms: tuple[str, ...] = ()
+    transforms: tuple[Transform, ...] = ()
     missing_values: tuple[str, ...] | None = None
     precision: int | None = None
     scale: int | None = None

@@ -31,12 +31,13 @@ def readings(field: Field, texts: Sequence[bytes]) -> list[Value | list[Code]]:
 
 def expected(field: Field, text: str) -> Value | list[Code]:
     """Tell what the reference makes of a text."""
-    text = transformed(text, field)
+    found = transformed(text, field, ())
+    assert found is not None
     try:
-        value = value_of(text, field)
+        value = value_of(found, field)
     except WrongError as wrong:
         return [wrong.code]
-    return violations(value, text, field) or value
+    return violations(value, found, field) or value
 
 
 def assert_as_reference(field: Field, texts: Sequence[str]) -> None:
