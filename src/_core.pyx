@@ -24,6 +24,7 @@
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
 #                      language.pxd wordset.pxd numeric_binary.pxd
 #     patterns         patterns.pxd pcre2.h
+#     rules            rules.pxd     across fields
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
@@ -55,7 +56,7 @@ from functools import partial
 from math import ceil, floor
 from unicodedata import normalize
 
-from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns
+from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns, rules
 from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
 from feedmill.json_schema import JsonSchema
@@ -76,9 +77,10 @@ from _core.plan cimport (
     FORMAT_VIN, KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION, KIND_FLOAT,
     KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING, KIND_TIME,
     KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING,
-    MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_DEFAULT, TRANSFORM_LOWER, TRANSFORM_MAP, TRANSFORM_NFC,
+    MISSING_WORDS, STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, STEP_TEST, TEST_EQUAL, TEST_LESS, TEST_MORE,
+    TEST_UNORDERED, TRANSFORM_COLLAPSE, TRANSFORM_DEFAULT, TRANSFORM_LOWER, TRANSFORM_MAP, TRANSFORM_NFC,
     TRANSFORM_REPLACE, TRANSFORM_TRIM, TRANSFORM_UPPER, dress_t, field_t, kind_is_json, limit_is_exclusive,
-    limit_is_lower, limit_t, plan_free, plan_t, storage_of, transform_t,
+    limit_is_lower, limit_t, plan_free, plan_t, rule_t, step_t, storage_of, transform_t,
 )
 from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, SHORT_TEXT, buffer_reserve, buffer_t, reader_t, scratch_bytes,

@@ -75,7 +75,7 @@ cdef class Batch:
         -------
         list of (code, field, record, line, byte, length, value)
             `field` is the index in the schema, -1 for findings on a whole record or on a cell without a
-            column. `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after
+            column; rules are numbered after the fields. `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after
             unquoting, or the record as it stands.
 
         Thread safety
@@ -104,7 +104,8 @@ cdef class Batch:
         any thread
         """
         cdef Py_ssize_t i
-        cdef int width = self.batch.ncols + 1
+        # Findings on no field, on fields, on rules.
+        cdef int width = 1 + self.batch.ncols + self.plan.plan.nrules
         cdef int64_t* counts = <int64_t*> calloc(<size_t> (CODE_COUNT * width), sizeof(int64_t))
         if counts == NULL:
             raise MemoryError

@@ -398,3 +398,57 @@ cdef object constant_error(field, str text):
         f"field {field.name!r}: constraint value {text!r} does not read as a {field.type}; "
         "write it as the feed would, or as ISO 8601 has it"
     )
+
+
+# Rules
+
+cdef dict TESTS = {
+    "=": TEST_EQUAL, "<": TEST_LESS, "<=": TEST_LESS | TEST_EQUAL, ">": TEST_MORE, ">=": TEST_MORE | TEST_EQUAL,
+    "!=": TEST_LESS | TEST_MORE | TEST_UNORDERED,
+}
+
+
+cdef list steps_of(test):
+    """List the steps of a rule's test, those of its parts first; a step is the part itself, or its operation."""
+    if isinstance(test, rules.Negation):
+        return [*steps_of(test.test), STEP_NOT]
+    if isinstance(test, rules.Junction):
+        return [*steps_of(test.left), *steps_of(test.right), STEP_AND if test.word == "and" else STEP_OR]
+    return [test]
+
+
+cdef int compile_step(step_t* step, part, schema, const field_t* fields) except -1:
+    """Compile one step; `fields` are the plan's, in any order."""
+    cdef const field_t* op = fields
+    if isinstance(part, int):
+        step.kind = part
+        return 0
+    is_test = isinstance(part, rules.Comparison)
+    name = part.left.field if is_test else part.field
+    step.kind = STEP_TEST if is_test else STEP_PRESENT
+    step.field = schema.names.index(name)
+    step.other = -1
+    if not is_test:
+        return 0
+    step.test = TESTS[part.sign]
+    if isinstance(part.right, rules.Named):
+        step.other = schema.names.index(part.right.field)
+        return 0
+    while op.field != step.field:
+        op += 1
+    return compile_rule_constant(step, op, schema.fields[step.field], part.right.text)
+
+
+cdef int compile_rule_constant(step_t* step, const field_t* op, field, str text) except -1:
+    if op.kind == KIND_STRING:
+        return compile_span(&step.constant.text, text.encode())
+    if op.kind == KIND_BOOLEAN and text in ("true", "false"):
+        step.constant.whole = text == "true"
+        return 0
+    if not is_whole(op.kind) or op.kind == KIND_YEARMONTH:
+        return compile_constant(&step.constant, op, field, text)
+    exact = exact_whole(op, field, text)
+    whole = min(max(floor(exact), INT64_MIN), INT64_MAX)
+    step.constant.whole = whole
+    step.nudge = (exact > whole) - (exact < whole)
+    return 0

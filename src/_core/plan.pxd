@@ -101,6 +101,19 @@ ctypedef struct dress_t:
     bint has_currency
     wordset_t* currencies
 
+cdef enum:
+    STEP_TEST        # of rules (rules.pxd): compare a field with another, or with a constant
+    STEP_PRESENT
+    STEP_NOT
+    STEP_AND
+    STEP_OR
+
+cdef enum:
+    TEST_LESS = 1    # what a comparison may come out as, and still be true
+    TEST_EQUAL = 2
+    TEST_MORE = 4
+    TEST_UNORDERED = 8   # NaN
+
 ctypedef struct transform_t:
     int kind              # TRANSFORM_*
     wordset_t* words      # of a map: what becomes something else
@@ -143,6 +156,18 @@ ctypedef struct field_t:
     int nmembers
     bint has_json_schema  # judged by a call-out
 
+ctypedef struct step_t:
+    int kind              # STEP_*
+    int field             # of the schema
+    int other             # -1: a constant
+    int test              # TEST_* bits
+    limit_t constant
+    int nudge             # the constant lies above (1) or below (-1) its `whole`
+
+ctypedef struct rule_t:
+    step_t* steps
+    int nsteps
+
 # What only Python can do: it takes the GIL, never raises, and keeps the exception in its context.
 # match: 1 = the whole text matches the field's pattern, 0 = it does not, -1 = an exception.
 # change: makes of a text what the field's transform of that index does, in a buffer_t, whose room it sees to; gives the
@@ -163,6 +188,8 @@ ctypedef struct plan_t:
     field_t* fields
     shortcut_t* shortcuts  # of the bound fields
     int nshortcuts        # operations that have a column
+    int nrules
+    rule_t* rules
     int nkeys             # lane key
     const int* keys       # fields of the schema
     match_t match
@@ -250,10 +277,15 @@ cdef inline void field_free(field_t* field) noexcept nogil:
 
 cdef inline void plan_free(plan_t* plan) noexcept nogil:
     """Free what a plan points to; what was never set is NULL."""
-    cdef int i
+    cdef int i, k
     for i in range(plan.nfields):
         field_free(&plan.fields[i])
     free(plan.fields)
     free(plan.shortcuts)
+    for i in range(plan.nrules):
+        for k in range(plan.rules[i].nsteps):
+            free(<void*> plan.rules[i].steps[k].constant.text.p)
+        free(plan.rules[i].steps)
+    free(plan.rules)
     free(<void*> plan.keys)
     free(<void*> plan.null.p)

@@ -91,6 +91,7 @@ cdef class Plan:
         self.plan.nfields = len(self.names)
         self.set_fields()
         self.set_patterns(PATTERNS if patterns is None else patterns)
+        self.set_rules()
         self.set_lane_key()
 
     def __dealloc__(self):
@@ -323,6 +324,25 @@ cdef class Plan:
                 compile_pattern(op, field)
             matchers[op.field] = compile_matcher(field, op.has_pattern and op.pattern == NULL)
         self.patterns = tuple(matchers)
+        return 0
+
+    cdef int set_rules(self) except -1:
+        cdef rule_t* rule
+        cdef int i
+        declared = self.schema.rules
+        self.plan.rules = <rule_t*> calloc(<size_t> max(len(declared), 1), sizeof(rule_t))
+        if self.plan.rules == NULL:
+            raise MemoryError
+        self.plan.nrules = len(declared)
+        for number, each in enumerate(declared):
+            rule = &self.plan.rules[number]
+            steps = steps_of(each.test)
+            rule.steps = <step_t*> calloc(<size_t> len(steps), sizeof(step_t))
+            if rule.steps == NULL:
+                raise MemoryError
+            rule.nsteps = len(steps)
+            for i, part in enumerate(steps):
+                compile_step(&rule.steps[i], part, self.schema, self.plan.fields)
         return 0
 
     cdef int set_lane_key(self) except -1:

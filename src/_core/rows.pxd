@@ -19,6 +19,7 @@ from _core.reader cimport (
     READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, cell_t, reader_fail, reader_note, reader_t,
 )
 from _core.record cimport record_settle
+from _core.rules cimport rules_hold
 from _core.scan cimport (
     SCAN_ROW_KEEP_CR, SCAN_ROW_NO_END, SCAN_ROW_ODD, SCAN_ROW_OPEN, SCAN_ROW_SKIP, scan_cell, scan_cell_t,
     scan_chunk, scan_row_t, scan_t, scan_unquote,
@@ -150,7 +151,10 @@ cdef inline bint row_read(reader_t* r, const row_t* row) noexcept nogil:
     if row.ncells > plan.ncolumns:
         if not cell_open(r, row, plan.ncolumns, &cell):
             return False
-        return reader_note(r, CODE_EXTRA_CELL, -1, cell.byte, cell.text)
+        if not reader_note(r, CODE_EXTRA_CELL, -1, cell.byte, cell.text):
+            return False
+    if plan.nrules:
+        return rules_hold(r, row.begin, span_of(r.p + row.begin, row.end - row.begin))
     return True
 
 
