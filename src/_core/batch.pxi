@@ -75,8 +75,8 @@ cdef class Batch:
         -------
         list of (code, field, record, line, byte, length, value)
             `field` is the index in the schema, -1 for findings on a whole record or on a cell without a
-            column; rules are numbered after the fields. `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after
-            unquoting, or the record as it stands.
+            column; rules are numbered after the fields. `length` is the value's length in bytes, `value` its
+            first 4,000 bytes: the cell after unquoting, or the record as it stands.
 
         Thread safety
         -------------
