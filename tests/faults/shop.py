@@ -65,7 +65,8 @@ class PostgresShop:
         self.url = url
 
     def reset(self) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        # A crash of the server may undo what was committed without waiting for the disk; not this.
+        with psycopg.connect(self.url, options="-c synchronous_commit=on") as connection:
             # What was killed a moment ago may still be at work in there.
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"

@@ -120,8 +120,10 @@ class Pipeline:
             if self._config.rejects is not None:
                 self._config.rejects.abort()
             raise RunError(f"the run cannot start: {error}") from error
-        if not run.is_left_behind:
-            thread.join()
+        finally:
+            # It has told how it ended, and has a step or two to its own end. Without an ident it never began.
+            if outcome.done() and thread.ident is not None and not run.is_left_behind:
+                thread.join()
         return outcome.result()
 
     def _wait(self, thread: threading.Thread, outcome: Future[Report]) -> None:
