@@ -54,6 +54,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import ceil, floor
+from threading import RLock
 from unicodedata import normalize
 
 from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns
@@ -128,3 +129,4 @@ include "_core/encode_capsules.pxi"
 include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"
+include "_core/encode_streams.pxi"

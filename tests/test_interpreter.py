@@ -13,7 +13,7 @@ MODULES = sorted(
     for path in (SOURCE / "feedmill").rglob("*.py")
     if path.stem != "__main__"  # importing it is running the command
 )
-LIBRARIES = ("psycopg", "psycopg_pool", "click", "rich")
+LIBRARIES = ("psycopg", "psycopg_pool", "click", "rich", "kombu", "pyarrow.parquet", "pyarrow.feather")
 
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 

@@ -419,3 +419,27 @@ cdef class Batch:
         https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
         """
         return encode_arrow(self.batch, self.plan.names, requested_schema, True)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        """Hand the batch to a consumer of Arrow streams, as a stream of one.
+
+        Parameters
+        ----------
+        requested_schema : PyCapsule, optional
+            As for `__arrow_c_array__`.
+
+        Returns
+        -------
+        PyCapsule
+            An "arrow_array_stream".
+
+        Raises
+        ------
+        ValueError
+            As `__arrow_c_array__`.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        return arrow_stream(self, (self,), requested_schema)

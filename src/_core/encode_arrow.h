@@ -1,8 +1,9 @@
-/* The Arrow C data interface: two structures that any two libraries in one process agree on, so that neither
- * needs the other.
+/* The Arrow C data interface: structures that any two libraries in one process agree on, so that neither needs
+ * the other.
  *
- * Layout and names after the public specification, https://arrow.apache.org/docs/format/CDataInterface.html.
- * The guard is the specification's own, so that a second header with the same structures does no harm.
+ * Layout and names after the public specification, https://arrow.apache.org/docs/format/CDataInterface.html and
+ * CStreamInterface.html. The guards are the specification's own, so that a second header with the same
+ * structures does no harm.
  */
 #ifndef FEEDMILL_ENCODE_ARROW_H
 #define FEEDMILL_ENCODE_ARROW_H
@@ -42,6 +43,19 @@ struct ArrowArray {
 };
 
 #endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
 
 /* A decimal128 is the value as a 128-bit integer in the machine's byte order. */
 static inline void arrow_widen(void *out, const int64_t *values, int64_t n)

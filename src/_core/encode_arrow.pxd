@@ -54,6 +54,13 @@ cdef extern from "_core/encode_arrow.h":
         void (*release)(ArrowArray*) noexcept nogil
         void* private_data
 
+    struct ArrowArrayStream:
+        int (*get_schema)(ArrowArrayStream*, ArrowSchema* out) noexcept
+        int (*get_next)(ArrowArrayStream*, ArrowArray* out) noexcept
+        const char* (*get_last_error)(ArrowArrayStream*) noexcept
+        void (*release)(ArrowArrayStream*) noexcept nogil
+        void* private_data
+
     void arrow_widen(void* out, const int64_t* values, int64_t n) noexcept nogil
 
 cdef enum:

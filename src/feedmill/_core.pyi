@@ -1,6 +1,6 @@
 # The kernel's types, as seen from Python; what each thing means stands in its docstring.
 
-from collections.abc import Buffer, Iterator, Mapping, Sequence
+from collections.abc import Buffer, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from types import CapsuleType
@@ -16,6 +16,9 @@ SIMD: Final[str]
 PATTERNS: Final[str]
 
 def pattern_engine() -> str: ...
+def arrow_stream(
+    columns: Batch, batches: Iterable[Batch], requested_schema: CapsuleType | None = None
+) -> CapsuleType: ...
 
 @final
 class Plan:
@@ -87,6 +90,7 @@ class Batch:
     def __arrow_c_array__(
         self, requested_schema: CapsuleType | None = None
     ) -> tuple[CapsuleType, CapsuleType]: ...
+    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType: ...
 
 @final
 class Builder:

@@ -19,11 +19,23 @@ Examples
 
 from collections.abc import Buffer, Callable, Mapping, Sequence
 
-from feedmill._core import Batch, Builder, Checked, Plan, Record, pattern_engine
+from feedmill._core import Batch, Builder, Checked, Plan, Record, arrow_stream, pattern_engine
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
 
-__all__ = ["Batch", "Builder", "Checked", "Plan", "Record", "parse", "pattern_engine", "record_plan", "simd"]
+__all__ = [
+    "Batch",
+    "Builder",
+    "Checked",
+    "Plan",
+    "Record",
+    "arrow_stream",
+    "empty_batch",
+    "parse",
+    "pattern_engine",
+    "record_plan",
+    "simd",
+]
 
 Mapping.register(Record)
 
@@ -67,6 +79,11 @@ def parse(data: Buffer, schema: Schema, dialect: Dialect, columns: Sequence[str]
 def record_plan(schema: Schema, lane_key: Sequence[str] = ()) -> Plan:
     """Compile a schema for records that are given and not read: `Plan.validate` and `Builder`."""
     return Plan(schema, Dialect(header=False), None, lane_key)
+
+
+def empty_batch(schema: Schema) -> Batch:
+    """Make a batch without a record, which has the schema's columns to tell of."""
+    return Builder(record_plan(schema), 0).finish(0, 0)
 
 
 def _checker(schema: Schema) -> Callable[[Mapping[str, object] | Record], Checked]:

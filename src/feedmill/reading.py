@@ -8,18 +8,23 @@
 
 It is a run like any other, whose store is the caller. What is parsed and not yet asked for waits in bounded
 channels, so a slow loop slows the workers down and not the memory up.
+
+Whoever wants columns takes the same run batch by batch, or as an Arrow stream, which pyarrow, Polars, DuckDB
+and others ask for by themselves.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from feedmill.channel import Channel
 from feedmill.errors import UsageError
+from feedmill.kernel import arrow_stream, empty_batch
 from feedmill.readers import find_feeds
 from feedmill.records import Base, Reject, rejects_of
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
@@ -27,7 +32,9 @@ from feedmill.runs import run_feeds
 from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
 
 if TYPE_CHECKING:
-    from feedmill.kernel import Record
+    from types import CapsuleType
+
+    from feedmill.kernel import Batch, Record
     from feedmill.pipeline import Pipeline
     from feedmill.report import Report
     from feedmill.schema import Schema
@@ -38,6 +45,7 @@ PARTS_WAITING: Final = 2
 """Parts parsed before they are asked for, of 40,000 records at most: enough that nobody waits."""
 
 type Tell = Callable[[Reject], object]
+type Way = Literal["records", "batches", "a stream"]
 
 
 def read(
@@ -75,6 +83,8 @@ def read(
     ...     first = next(records)
     >>> first.sku, first.stock
     ('959742', 6)
+    >>> sum(batch.rows for batch in read("examples/dealer_feed.csv", schema).batches())
+    11685
     """
     if options.resume:
         raise UsageError("read has nothing to resume: it keeps no state; leave resume out.")
@@ -82,12 +92,23 @@ def read(
     tell = rejects.append if isinstance(rejects, list) else rejects
     handover = _Handover()
     return Records(
-        lambda options: run_feeds(paths, schema, handover, options=options), handover, options, tell
+        lambda options: run_feeds(paths, schema, handover, options=options),
+        _Taken(schema, handover, tell),
+        options,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is taken of a run: records of which schema, through which store, and who is told the findings."""
+
+    schema: Schema
+    handover: _Handover
+    tell: Tell | None
+
+
 class Records:
-    """The good records of a run, as an iterator.
+    """The good records of a run, as an iterator, or as an Arrow stream of them.
 
     Attributes
     ----------
@@ -102,19 +123,25 @@ class Records:
     Thread safety
     -------------
     one thread at a time
+
+    Notes
+    -----
+    They are taken once, in one of three ways: as records, as batches, or as the stream that a consumer of
+    Arrow asks for.
     """
 
-    def __init__(
-        self, run: Callable[[RunOptions], Report], handover: _Handover, options: RunOptions, tell: Tell | None
-    ) -> None:
-        self._handover = handover
+    def __init__(self, run: Callable[[RunOptions], Report], taken: _Taken, options: RunOptions) -> None:
+        self._schema = taken.schema
+        self._handover = handover = taken.handover
         self._outcome: Future[Report] = Future()
+        self._way: Way | None = None
         options = replace(options, on_start=handover.started(options.on_start))
         # Neither the thread nor the generator refers to this object, so one that is let go of is closed.
         self._thread = threading.Thread(
             target=_run, args=(run, options, handover, self._outcome), name="feedmill-read-1", daemon=True
         )
-        self._records = _records(handover, self._outcome, tell)
+        self._batches = _batches(handover, self._outcome, taken.tell)
+        self._records = _records(self._batches)
         self._thread.start()
         handover.begun.wait()
         if handover.pipeline is None:
@@ -124,6 +151,8 @@ class Records:
         return self
 
     def __next__(self) -> Record:
+        if self._way != "records":
+            self._take("records")
         return next(self._records)
 
     def __enter__(self) -> Self:
@@ -132,9 +161,10 @@ class Records:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         handover: _Handover | None = getattr(self, "_handover", None)
-        if handover is not None:
+        # At the end of the process the run ends by itself, and the modules it needs are gone.
+        if handover is not None and not is_finalizing():
             handover.cancel()
 
     @property
@@ -147,8 +177,67 @@ class Records:
     def close(self) -> None:
         """End the run, wherever it is, and wait for its threads. A second time is harmless."""
         self._records.close()
+        self._batches.close()
         self._handover.cancel()
         self._thread.join()
+
+    def batches(self) -> Iterator[Batch]:
+        """Take the records a chunk at a time, as columns.
+
+        Raises
+        ------
+        UsageError
+            They are taken in another way.
+        """
+        self._take("batches")
+        return self._remaining()
+
+    def __arrow_c_schema__(self) -> CapsuleType:
+        """Describe the records to an Arrow consumer; see `Batch.__arrow_c_schema__`."""
+        return empty_batch(self._schema).__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType:
+        """Hand the records to an Arrow consumer, once, batch by batch, as it asks for them.
+
+        Parameters
+        ----------
+        requested_schema : PyCapsule, optional
+            As for `Batch.__arrow_c_array__`, which also says what type becomes what.
+
+        Returns
+        -------
+        PyCapsule
+            An "arrow_array_stream". Its error is what the run raised. Releasing it ends the run.
+
+        Raises
+        ------
+        UsageError
+            The records are, or were, taken already.
+
+        Notes
+        -----
+        Nothing is copied, and no library of Arrow's is needed. Findings are told in the consumer's thread.
+        """
+        if self._way is not None:
+            raise UsageError(
+                f"The records are taken as {self._way} already, and can be taken once; read again."
+            )
+        stream = arrow_stream(empty_batch(self._schema), self._remaining(), requested_schema)
+        self._take("a stream")
+        return stream
+
+    def _take(self, way: Way) -> None:
+        """Note which way the records are taken; a second one would find some of them missing."""
+        if self._way is None:
+            self._way = way
+        elif self._way != way:
+            raise UsageError(
+                f"The records are taken as {self._way} already, and cannot be as {way}; read again."
+            )
+
+    def _remaining(self) -> Iterator[Batch]:
+        """Yield the batches; while somebody has this iterator, the run goes on."""
+        yield from self._batches
 
 
 class _Handover:
@@ -214,8 +303,8 @@ def _run(
         handover.begun.set()
 
 
-def _records(handover: _Handover, outcome: Future[Report], tell: Tell | None) -> Generator[Record]:
-    """Yield the records of the parts as they come, and raise what ended the run."""
+def _batches(handover: _Handover, outcome: Future[Report], tell: Tell | None) -> Generator[Batch]:
+    """Yield the batches of the parts as they come, and raise what ended the run."""
     for part in handover.parts:
         broken = list(part.broken)
         for piece in part.slices:
@@ -225,8 +314,14 @@ def _records(handover: _Handover, outcome: Future[Report], tell: Tell | None) ->
                 base = Base(piece.record_base, piece.line_base, piece.byte_base)
                 for reject in rejects_of(piece.batch, piece.batch.plan.schema.names, base):
                     tell(reject)
-            yield from piece.batch
+            yield piece.batch
         if tell is not None:
             for reject in broken:
                 tell(reject)
     outcome.result()
+
+
+def _records(batches: Iterator[Batch]) -> Generator[Record]:
+    """Yield the records of batches."""
+    for batch in batches:
+        yield from batch
