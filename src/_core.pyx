@@ -16,7 +16,8 @@
 #                      scan.h .pxd   the tokenizer                 scan_block.h  its vector half
 #                      plan.pxd      the compiled schema           reader.pxd    the state of one call
 #                      rows.pxd      the loop                      record.pxd    the end of a record
-#                      values.pxd    one cell                      checks.pxd    constraints
+#                      cells.pxd     where cells stand             values.pxd    one cell
+#                      checks.pxd    constraints                   limits.pxd    what they compare with
 #                      shortcut*     usual cells, in vectors
 #                      missing.pxd   no value                      transforms.pxd  before a text is read
 #                      rejects.pxd   findings                      given.pxd     values that are no cells
@@ -24,6 +25,7 @@
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
 #                      language.pxd wordset.pxd numeric_binary.pxd
 #     patterns         patterns.pxd pcre2.h
+#     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
@@ -31,8 +33,8 @@
 # and the files included below, which do know objects, are the façade:
 #
 #     callouts.pxi     what only Python can do for the kernel: patterns, letters beyond ASCII
-#     compile.pxi      Field → field_t                             plan.pxi      class Plan
-#     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
+#     compile*.pxi     a schema and a dialect → plan_t             plan.pxi      class Plan
+#     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch, findings.pxi its findings
 #     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
 #
 # Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to
@@ -57,7 +59,7 @@ from math import ceil, floor
 from threading import RLock
 from unicodedata import normalize
 
-from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns
+from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns, rules
 from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
 from feedmill.json_schema import JsonSchema
@@ -70,6 +72,9 @@ from _core.columns cimport (
     COL_UTF8, batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
 )
 from _core.kinds cimport kind_check
+from _core.limits cimport (
+    LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, limit_is_exclusive, limit_is_lower, limit_t,
+)
 from _core.number cimport float_parse, numeric_check
 from _core.patterns cimport pcre2_compile, pcre2_open, pcre2_version
 from _core.plan cimport (
@@ -77,16 +82,19 @@ from _core.plan cimport (
     FORMAT_LANGUAGE, FORMAT_NONE, FORMAT_POINT_ARRAY, FORMAT_POINT_OBJECT, FORMAT_TOPOJSON, FORMAT_URI, FORMAT_UUID,
     FORMAT_VIN, KIND_ARRAY, KIND_BOOLEAN, KIND_DATE, KIND_DATETIME, KIND_DECIMAL, KIND_DURATION, KIND_FLOAT,
     KIND_GEOJSON, KIND_GEOPOINT, KIND_INTEGER, KIND_LIST, KIND_NUMERIC, KIND_OBJECT, KIND_STRING, KIND_TIME,
-    KIND_YEAR, KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, MISSING_EMPTY, MISSING_NOTHING,
-    MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_DEFAULT, TRANSFORM_LOWER, TRANSFORM_MAP, TRANSFORM_NFC,
-    TRANSFORM_REPLACE, TRANSFORM_TRIM, TRANSFORM_UPPER, dress_t, field_t, kind_is_json, limit_is_exclusive,
-    limit_is_lower, limit_t, plan_free, plan_t, storage_of, transform_t,
+    KIND_YEAR, KIND_YEARMONTH, MISSING_EMPTY, MISSING_NOTHING, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_DEFAULT,
+    TRANSFORM_LOWER, TRANSFORM_MAP, TRANSFORM_NFC, TRANSFORM_REPLACE, TRANSFORM_TRIM, TRANSFORM_UPPER, dress_t,
+    field_t, kind_is_json, plan_free, plan_t, storage_of, transform_t,
 )
 from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, buffer_t, reader_t, scratch_bytes,
     scratch_free, scratch_t,
 )
 from _core.rows cimport rows_damaged, rows_read
+from _core.rule_plan cimport (
+    STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, STEP_TEST, TEST_EQUAL, TEST_LESS, TEST_MORE, TEST_UNORDERED, named_t,
+    rule_t, step_t,
+)
 from _core.scan cimport scan_best, scan_dialect_t, scan_last_end
 from _core.share cimport share_drop
 from _core.shortcut cimport shortcut_t
@@ -122,10 +130,14 @@ def pattern_engine():
 
 include "_core/callouts.pxi"
 include "_core/compile.pxi"
+include "_core/compile_limits.pxi"
+include "_core/compile_rules.pxi"
+include "_core/compile_plan.pxi"
 include "_core/plan.pxi"
 include "_core/encode_bytes.pxi"
 include "_core/encode_objects.pxi"
 include "_core/encode_capsules.pxi"
+include "_core/findings.pxi"
 include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"

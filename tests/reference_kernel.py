@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
+from tests.reference_rules import is_broken, told
 from tests.reference_values import Value, WrongError, transformed, value_of, violations
 
 
@@ -232,6 +233,11 @@ def judged(feed: Feed, record: Record, findings: list[Finding]) -> tuple[Value |
         find(Code.EXTRA_CELL, -1, extra.byte, extra.text)
     for name in set(schema.names) - set(names):
         values[name] = absent(feed, schema.field(name))
+    spoiled = {schema.names[each.field] for each in findings if each.field >= 0}
+    for number, rule in enumerate(schema.rules, len(schema.fields)):
+        if spoiled.isdisjoint(rule.fields) and is_broken(rule.test, schema, values):
+            texts = {name: cell.text.decode() for name, cell in zip(names, record.cells, strict=False)}
+            find(Code.RULE, number, record.start, told(rule, schema, values, texts))
     return tuple(values.get(name) for name in schema.names)
 
 

@@ -24,6 +24,8 @@ NOT_OF_THE_KERNEL = {
     Code.UNKNOWN_DEALER,
     Code.DATABASE,
     Code.CALLBACK,
+    # Of the schema, not of a field: tests/core/test_rules.py.
+    Code.RULE,
 }
 
 

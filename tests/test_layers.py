@@ -20,6 +20,7 @@ LAYERS = (
         "json_schema",
         "patterns",
         "records",
+        "rules",
         "transforms",
     ),
     ("_core",),

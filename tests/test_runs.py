@@ -18,6 +18,7 @@ import feedmill
 from feedmill import Constraints, Dialect, FailureLimit, Field, RunOptions, Schema, load, report_of, validate
 from feedmill.errors import FeedError, HeaderError, ReadError, TooManyFailuresError, UsageError
 from feedmill.report import Report
+from feedmill.rules import Rule
 from feedmill.runs import run_feeds
 from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
 
@@ -199,6 +200,20 @@ def test_options_do_not_change_results(workers: int) -> None:
     assert numbers == list(range(1, 3_001, 5))
     valid = Path("v.csv").read_text().splitlines()
     assert valid == ["sku,price", *(f"A{n},{n % 5}" for n in range(3_000) if n % 5)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_rules_are_kept_by_every_worker(workers: int) -> None:
+    schema = replace(ITEMS, rules=(Rule("sku != 'A7' if price < 5", "no_cheap_seven"), Rule("price != 4")))
+    Path("feed.csv").write_text("sku,price\n" + "".join(f"A{n % 10},{1 + n % 7}\n" for n in range(700)))
+    options = RunOptions(workers=workers, lanes=workers, chunk_size=100, rejects="r.csv")
+    report = load("feed.csv", "sqlite:///store.db", schema, options=options)
+    assert report.rejects_by_code == {"no_cheap_seven.rule": 40, "price != 4.rule": 100}
+    assert report.failures == 130
+    told = Path("r.csv").read_text().splitlines()[1:]
+    assert len(told) == 140
+    expected = '4,5,25,price != 4,rule,"expected price != 4, got ""price=4""",price=4'
+    assert told[0] == expected
 
 
 # What is refused ————————————————————————————————————————————————————————————————————————————————————————————

@@ -75,22 +75,14 @@ cdef class Batch:
         -------
         list of (code, field, record, line, byte, length, value)
             `field` is the index in the schema, -1 for findings on a whole record or on a cell without a
-            column. `length` is the value's length in bytes, `value` its first 4,000 bytes: the cell after
-            unquoting, or the record as it stands.
+            column; rules are numbered after the fields. `length` is the value's length in bytes, `value` its
+            first 4,000 bytes: the cell after unquoting, or the record as it stands.
 
         Thread safety
         -------------
         any thread
         """
-        cdef const reject_t* r
-        cdef Py_ssize_t i
-        cdef const char* text = <const char*> self.batch.reject_text
-        cdef list found = []
-        for i in range(self.batch.nrejects):
-            r = &self.batch.rejects[i]
-            value = text[r.text_offset:r.text_offset + r.text_length] if r.text_length else b""
-            found.append((r.code, r.field, r.record, r.line, r.byte, r.length, value))
-        return found
+        return findings_of(self.batch)
 
     def reject_counts(self):
         """Count the findings.
@@ -103,20 +95,8 @@ cdef class Batch:
         -------------
         any thread
         """
-        cdef Py_ssize_t i
-        cdef int width = self.batch.ncols + 1
-        cdef int64_t* counts = <int64_t*> calloc(<size_t> (CODE_COUNT * width), sizeof(int64_t))
-        if counts == NULL:
-            raise MemoryError
-        try:
-            with nogil:
-                for i in range(self.batch.nrejects):
-                    counts[self.batch.rejects[i].code * width + self.batch.rejects[i].field + 1] += 1
-            return {
-                (i // width, i % width - 1): counts[i] for i in range(CODE_COUNT * width) if counts[i]
-            }
-        finally:
-            free(counts)
+        # Findings on no field, on fields, on rules.
+        return count_findings(self.batch, 1 + self.batch.ncols + self.plan.plan.nrules)
 
     def lane_rows(self, lane, lanes):
         """Count the rows of one lane: those whose key hash modulo `lanes` is `lane`.

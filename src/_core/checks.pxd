@@ -6,11 +6,10 @@
 from libc.stdint cimport int64_t
 
 from _core.codes cimport CODE_ENUM, CODE_MAX_LENGTH, CODE_MIN_LENGTH, CODE_PATTERN
+from _core.limits cimport LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, limit_code, limit_is_exclusive, limit_is_lower, limit_t
 from _core.number cimport numeric_compare
 from _core.patterns cimport pcre2_matches
-from _core.plan cimport (
-    LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, field_t, limit_code, limit_is_exclusive, limit_is_lower, limit_t,
-)
+from _core.plan cimport field_t
 from _core.reader cimport READER_CALL_FAILED, READER_NO_MEMORY, cell_t, reader_fail, reader_find, reader_t
 from _core.span cimport span_t
 from _core.text cimport utf8_length

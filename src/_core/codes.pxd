@@ -30,4 +30,5 @@ cdef enum:
     CODE_DATABASE = 24
     CODE_CALLBACK = 25
     CODE_NUL = 26
-    CODE_COUNT = 27
+    CODE_RULE = 27
+    CODE_COUNT = 28

@@ -13,10 +13,11 @@ from _core.duration cimport DURATION_UNSURE, duration_compare, duration_parse, d
 from _core.geojson cimport geojson_check, topojson_check
 from _core.geopoint cimport geopoint_is_same, geopoint_parse
 from _core.json_check cimport json_check, json_t
+from _core.limits cimport LIMIT_COUNT, LIMIT_NONE, limit_code, limit_is_exclusive, limit_is_lower
 from _core.list_items cimport list_check
 from _core.plan cimport (
     FORMAT_TOPOJSON, KIND_ARRAY, KIND_DURATION, KIND_GEOJSON, KIND_GEOPOINT, KIND_LIST, KIND_OBJECT, KIND_YEAR,
-    KIND_YEARMONTH, LIMIT_COUNT, LIMIT_NONE, field_t, limit_code, limit_is_exclusive, limit_is_lower,
+    KIND_YEARMONTH, field_t,
 )
 from _core.reader cimport READER_CALL_FAILED, cell_t, reader_fail, reader_find, reader_put_text, reader_t
 from _core.span cimport span_t

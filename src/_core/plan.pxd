@@ -5,22 +5,19 @@
 # is owned by the plan_t and freed with it. Operations stand in the order of the file's columns, which is the
 # order of the findings of a record; operations of fields the file has no column for come last.
 #
-# Limits are compiled to what the value is compared with: for all that is stored as an int64 (integers, scaled
-# decimals, dates, times) every limit becomes an inclusive one, rounded inwards, so `> 0.5` on an integer is
-# `>= 1`.
-#
 # If you add a constraint: a member of field_t, plan.pxi, values.pxd, shortcut_plan.pxd, and the checks' order is
 # that of codes.pxd.
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
-from _core.codes cimport CODE_EXCLUSIVE_MAXIMUM, CODE_EXCLUSIVE_MINIMUM, CODE_MAXIMUM, CODE_MINIMUM
 from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
     COL_UTF8,
 )
+from _core.limits cimport LIMIT_COUNT, limit_t
 from _core.patterns cimport pcre2_free
+from _core.rule_plan cimport rule_free, rule_t
 from _core.scan cimport scan_dialect_t
 from _core.shortcut cimport shortcut_t
 from _core.span cimport span_t
@@ -76,21 +73,9 @@ cdef enum:
     TRANSFORM_DEFAULT
 
 cdef enum:
-    LIMIT_NONE
-    LIMIT_VALUE
-    LIMIT_NEVER      # beyond what the type holds: no value satisfies it
-    LIMIT_COUNT = 4  # minimum, maximum, exclusive minimum, exclusive maximum
-
-cdef enum:
     MISSING_NOTHING  # an empty cell is an empty string
     MISSING_EMPTY    # only the empty text: the usual case, one comparison
     MISSING_WORDS
-
-ctypedef struct limit_t:
-    int state        # LIMIT_*
-    int64_t whole    # inclusive, for what is stored as an int64
-    double real
-    span_t text      # for decimals kept as text
 
 ctypedef struct dress_t:
     # How a number is written, where that is not plain (number_dress.pxd).
@@ -163,6 +148,8 @@ ctypedef struct plan_t:
     field_t* fields
     shortcut_t* shortcuts  # of the bound fields
     int nshortcuts        # operations that have a column
+    int nrules
+    rule_t* rules
     int nkeys             # lane key
     const int* keys       # fields of the schema
     match_t match
@@ -195,25 +182,6 @@ cdef inline int storage_of(int kind) noexcept nogil:
 
 cdef inline bint kind_is_json(int kind) noexcept nogil:
     return kind == KIND_OBJECT or kind == KIND_ARRAY or kind == KIND_GEOJSON
-
-
-cdef inline int limit_code(int index) noexcept nogil:
-    """Give the code of a limit that was passed."""
-    if index == 0:
-        return CODE_MINIMUM
-    elif index == 1:
-        return CODE_MAXIMUM
-    elif index == 2:
-        return CODE_EXCLUSIVE_MINIMUM
-    return CODE_EXCLUSIVE_MAXIMUM
-
-
-cdef inline bint limit_is_lower(int index) noexcept nogil:
-    return index & 1 == 0
-
-
-cdef inline bint limit_is_exclusive(int index) noexcept nogil:
-    return index >= 2
 
 
 cdef inline void transform_free(transform_t* transform) noexcept nogil:
@@ -255,5 +223,8 @@ cdef inline void plan_free(plan_t* plan) noexcept nogil:
         field_free(&plan.fields[i])
     free(plan.fields)
     free(plan.shortcuts)
+    for i in range(plan.nrules):
+        rule_free(&plan.rules[i])
+    free(plan.rules)
     free(<void*> plan.keys)
     free(<void*> plan.null.p)

@@ -7,8 +7,6 @@ cdef enum:
 
 cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}
 
-cdef tuple INSTRUCTION_SETS = ("scalar", "sse2", "avx2", "avx512")  # in the order of SCAN_*
-
 
 @cython.final
 @cython.auto_pickle(False)
@@ -90,14 +88,15 @@ cdef class Plan:
         self.plan.match = match_pattern
         self.plan.judge = judge_json
         self.plan.change = change_text
-        self.set_dialect(SIMD if simd is None else simd)
+        compile_dialect(&self.plan, dialect, SIMD if simd is None else simd)
         self.plan.fields = <field_t*> calloc(<size_t> len(self.names), sizeof(field_t))
         if self.plan.fields == NULL:
             raise MemoryError
         self.plan.nfields = len(self.names)
-        self.set_fields()
-        self.set_patterns(PATTERNS if patterns is None else patterns)
-        self.set_lane_key()
+        compile_fields(&self.plan, schema, self.columns)
+        self.patterns = compile_patterns(&self.plan, schema, PATTERNS if patterns is None else patterns)
+        compile_rules(&self.plan, schema)
+        compile_lane_key(&self.plan, self.names, self.lane_key)
 
     def __dealloc__(self):
         cdef batch_t* batch
@@ -316,102 +315,6 @@ cdef class Plan:
             self.recycle(reader.batch)
         reader.batch, reader.scratch = NULL, NULL
 
-    # Compiling
-
-    cdef int set_dialect(self, str simd) except -1:
-        cdef scan_dialect_t* d = &self.plan.dialect
-        dialect = self.dialect
-        d.delimiter = ord(dialect.delimiter)
-        d.eol = ord(dialect.row_end)
-        d.strip_cr = d.eol == c"\n"
-        d.has_quote = dialect.quote is not None
-        d.quote = ord(dialect.quote or "\0")
-        d.double_quote = dialect.double_quote
-        d.has_escape = dialect.escape is not None
-        d.escape = ord(dialect.escape or "\0")
-        d.has_comment = dialect.comment is not None
-        d.comment = ord(dialect.comment or "\0")
-        d.skip_blanks = dialect.skip_initial_space
-        d.has_special = d.has_escape or d.has_comment or d.skip_blanks
-        d.isa = instruction_set(simd)
-        self.plan.keep_bad_quotes = dialect.keep_bad_quotes
-        self.plan.max_record_bytes = min(dialect.max_record_bytes, MAX_CHUNK)
-        self.plan.has_null = dialect.null is not None
-        if self.plan.has_null:
-            compile_span(&self.plan.null, dialect.null.encode())
-        return 0
-
-    cdef int set_fields(self) except -1:
-        """Compile the fields, in the order of the feed's columns, those without a column last."""
-        cdef field_t* op
-        cdef int i
-        places = {}
-        for i, name in enumerate(self.columns):
-            places.setdefault(name, i)
-        self.plan.ncolumns = len(self.columns)
-        # A default gives a value to what has no column.
-        defaults = frozenset(field.name for field in self.schema.fields if has_default(field.transforms))
-        order = sorted(
-            range(len(self.names)),
-            key=lambda i: (places.get(self.names[i], COLUMN_NONE), self.names[i] not in defaults),
-        )
-        for i, number in enumerate(order):
-            name = self.names[number]
-            op = &self.plan.fields[i]
-            op.field = number
-            op.column = places.get(name, COLUMN_NONE)
-            compile_field(op, self.schema, self.schema.fields[number])
-            self.plan.nbound += name in places or op.has_default
-            if op.is_required and name not in places and not op.has_default:
-                raise SchemaError(
-                    f"field {name!r}: it is required, and the feed has no such column; map one to it"
-                )
-        return self.set_shortcuts()
-
-    cdef int set_shortcuts(self) except -1:
-        cdef int i
-        for i in range(self.plan.nbound):
-            self.plan.nshortcuts += self.plan.fields[i].column != COLUMN_NONE
-        self.plan.shortcuts = <shortcut_t*> calloc(<size_t> max(self.plan.nbound, 1), sizeof(shortcut_t))
-        if self.plan.shortcuts == NULL:
-            raise MemoryError
-        for i in range(self.plan.nbound):
-            shortcut_settle(&self.plan, &self.plan.fields[i], &self.plan.shortcuts[i])
-        return 0
-
-    cdef int set_patterns(self, str engine) except -1:
-        """Compile the patterns, for PCRE2 where it can be, and the matchers of what is left to Python."""
-        cdef field_t* op
-        cdef int i
-        if engine not in ("pcre2", "re"):
-            raise ValueError(f"patterns {engine!r}: expected 'pcre2' or 're'")
-        matchers = [None] * self.plan.nfields
-        for i in range(self.plan.nfields):
-            op = &self.plan.fields[i]
-            field = self.schema.fields[op.field]
-            if op.has_pattern and engine == "pcre2" and HAS_PCRE2:
-                compile_pattern(op, field)
-            matchers[op.field] = compile_matcher(field, op.has_pattern and op.pattern == NULL)
-        self.patterns = tuple(matchers)
-        return 0
-
-    cdef int set_lane_key(self) except -1:
-        cdef int* keys
-        cdef int i
-        for name in self.lane_key:
-            if name not in self.names:
-                raise SchemaError(
-                    f"lane key: no field is named {name!r}; the fields are {', '.join(self.names)}"
-                )
-        keys = <int*> calloc(<size_t> max(len(self.lane_key), 1), sizeof(int))
-        if keys == NULL:
-            raise MemoryError
-        self.plan.keys = keys
-        for i, name in enumerate(self.lane_key):
-            keys[i] = self.names.index(name)
-        self.plan.nkeys = len(self.lane_key)
-        return 0
-
     # Memory
 
     cdef batch_t* take_batch(self) noexcept nogil:
@@ -485,12 +388,3 @@ cdef Py_ssize_t size_within(Py_ssize_t length, size) except -1:
     if n > MAX_CHUNK:
         raise ValueError(f"a chunk of {n} bytes: it can have {MAX_CHUNK} at most; read the feed in pieces")
     return n
-
-
-cdef int instruction_set(str name) except -1:
-    """Find the instruction set to use: the one asked for, or the best there is if that is less."""
-    if not name:
-        return scan_best()
-    if name not in INSTRUCTION_SETS:
-        raise ValueError(f"instruction set {name!r}: expected one of {', '.join(INSTRUCTION_SETS)}")
-    return min(INSTRUCTION_SETS.index(name), scan_best())

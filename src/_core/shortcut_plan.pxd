@@ -6,11 +6,11 @@
 from libc.math cimport INFINITY, isnan, nextafter
 from libc.stdint cimport uint32_t, uint64_t
 
+from _core.limits cimport LIMIT_COUNT, LIMIT_VALUE, limit_is_exclusive, limit_is_lower
 from _core.missing cimport value_is_missing
 from _core.plan cimport (
     FORMAT_GTIN, FORMAT_NONE, FORMAT_URI, KIND_DATETIME, KIND_DECIMAL, KIND_FLOAT, KIND_INTEGER, KIND_STRING,
-    LIMIT_COUNT, LIMIT_VALUE, MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM,
-    field_t, limit_is_exclusive, limit_is_lower, plan_t,
+    MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t, plan_t,
 )
 from _core.shortcut cimport (
     SHORTCUT_DATETIME, SHORTCUT_DECIMAL, SHORTCUT_FLOAT, SHORTCUT_GTIN, SHORTCUT_INTEGER, SHORTCUT_LISTED,

@@ -12,6 +12,7 @@ from feedmill.pool import WorkerPool
 from feedmill.reading import Records, read
 from feedmill.records import Position, Reject
 from feedmill.report import Outcomes, Report
+from feedmill.rules import Rule
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Constraints, Field, Schema
 from feedmill.watchdog import Watchdog
@@ -33,6 +34,7 @@ __all__ = [
     "Records",
     "Reject",
     "Report",
+    "Rule",
     "RunError",
     "RunOptions",
     "Schema",

@@ -53,6 +53,7 @@ class Code(IntEnum):
     DATABASE = 24
     CALLBACK = 25
     NUL = 26
+    RULE = 27
 
     @property
     def word(self) -> str:
@@ -250,4 +251,5 @@ _MESSAGES: Final[dict[Code, str | Callable[[Declaration], str]]] = {
     Code.DATABASE: "a record the database accepts",
     Code.CALLBACK: "a record the callback accepts",
     Code.NUL: "text without NUL characters",
+    Code.RULE: "a record that keeps the rule",
 }

@@ -9,7 +9,7 @@ If you add a type, format or transform: add it here, in `codes`, in the kernel, 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields as attributes
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
@@ -18,8 +18,10 @@ from feedmill import json_schema, patterns, transforms
 from feedmill.declared_kinds import listing_complaints, number_complaints
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
+from feedmill.rules import Named
 
 if TYPE_CHECKING:
+    from feedmill.rules import Rule
     from feedmill.schema import Constraints, Field
 
 TYPES: Final = (
@@ -186,7 +188,7 @@ def _constraint_complaints(field: "Field") -> Iterator[str]:
             yield f"constraint {written} is for numbers, dates and times, and its type is {field.type}"
     yield from _limit_complaints(limits)
     for name, text in _listed(limits):
-        if complaint := _value_complaint(field, text):
+        if complaint := value_complaint(field, text):
             yield f"constraint {CONSTRAINT_NAMES[name]}: {complaint}"
 
 
@@ -214,7 +216,7 @@ def _listed(limits: "Constraints") -> Iterator[tuple[str, str]]:
         yield "enum", text
 
 
-def _value_complaint(field: "Field", text: str) -> str | None:
+def value_complaint(field: "Field", text: str) -> str | None:
     """Say why a text is no value of a number or boolean; dates and times are read by the kernel's plan."""
     if field.type == "boolean" and text not in field.true_values + field.false_values:
         return f"{text!r} is none of {', '.join(field.true_values + field.false_values)}"
@@ -229,3 +231,40 @@ def _value_complaint(field: "Field", text: str) -> str | None:
     if field.type == "integer" and value != value.to_integral_value():
         return f"{text!r} is no integer"
     return None
+
+
+# Types whose values a rule can compare with one another, each kept by the kernel in a way of its own.
+_COMPARED: Final = {
+    "string": "text",
+    "any": "text",
+    "integer": "number",
+    "number": "number",
+    **{name: name for name in ("boolean", "date", "time", "datetime", "year", "yearmonth")},
+}
+
+
+def rule_complaints(rule: "Rule", fields: Mapping[str, "Field"]) -> Iterator[str]:
+    """Say what is wrong with a rule, given a schema's fields by name."""
+    if stray := [name for name in rule.fields if name not in fields]:
+        yield f"no field is named {stray[0]!r}; the fields are {', '.join(fields)}"
+        return
+    for left, sign, right in rule.comparisons:
+        field = fields[left.field]
+        kind = _compared(field)
+        if kind is None:
+            yield f"a {field.type} can only be required or missing, and {field.name!r} is compared"
+        elif kind == "boolean" and sign not in {"=", "!="}:
+            yield f"{field.name!r} is a boolean, and no boolean is less than another; use = or !="
+        elif isinstance(right, Named):
+            if _compared(fields[right.field]) != kind:
+                yield f"{field.name!r} and {right.field!r} are of types that cannot be compared"
+        elif (kind == "text") != (right.kind == "text") and kind in {"text", "number"}:
+            expected = "a text in quotes" if kind == "text" else "a number"
+            yield f"{field.name!r} is compared with {right.text!r}; write {expected}"
+        elif right.kind != "word" or kind != "boolean":
+            complaint = value_complaint(field, right.text)
+            yield from [complaint] if complaint else []
+
+
+def _compared(field: "Field") -> str | None:
+    return "float64" if field.storage == "float64" else _COMPARED.get(field.type)

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from feedmill import transforms
+from feedmill import rules, transforms
 from feedmill.declaration import CONSTRAINT_NAMES
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
@@ -61,7 +61,7 @@ _SCHEMA_REMARKS: Final = frozenset({"$schema", "title", "description", "fields"}
 _FIELD_UNSUPPORTED: Final[frozenset[str]] = frozenset()
 _CONSTRAINTS_UNSUPPORTED: Final[frozenset[str]] = frozenset()
 _SCHEMA_UNSUPPORTED: Final = frozenset({"uniqueKeys", "foreignKeys"})
-_SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch"})
+_SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch", "rules"})
 
 _SIMILARITY: Final = 0.8
 """difflib's ratio from which an unknown property counts as a misspelling: one letter in six, or so."""
@@ -127,6 +127,10 @@ def schema_parts(document: Mapping[str, object]) -> dict[str, Any]:
         if len(words) != 1:
             raise SchemaError("schema: property fieldsMatch must be one word")
         parts["fields_match"] = words[0]
+    if "rules" in document:
+        if not isinstance(document["rules"], list):
+            raise SchemaError("schema: property rules must be a list")
+        parts["rules"] = tuple(map(rules.read, document["rules"]))
     return parts
 
 
@@ -289,6 +293,8 @@ def of_schema(schema: "Schema") -> dict[str, object]:
     document["missingValues"] = list(schema.missing_values)
     if schema.fields_match != "exact":
         document["fieldsMatch"] = schema.fields_match
+    if schema.rules:
+        document["rules"] = list(map(rules.written, schema.rules))
     return document
 
 

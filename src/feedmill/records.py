@@ -43,7 +43,7 @@ class Reject:
     position : Position
         Where.
     column : str
-        Which field; empty for findings on a whole record.
+        Which field, or which rule; empty for findings on a whole record.
     code : str
         The word of a `feedmill.codes.Code`.
     message : str
@@ -79,9 +79,18 @@ class Base:
         return Position(self.record + record + 1, self.line + line + 1, self.byte + byte)
 
 
+class _Rule(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def check(self) -> str: ...
+
+
 class _Schema(Protocol):
     @property
     def fields(self) -> Sequence[Declaration]: ...
+    @property
+    def rules(self) -> Sequence[_Rule]: ...
 
 
 class _Plan(Protocol):
@@ -131,8 +140,13 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     for code, field, record, line, byte, _length, raw in batch.rejects():
         kind = kinds.get((code, field))
         if kind is None:
-            column, declared = (names[field], fields[field]) if field >= 0 else ("", None)
-            message = f"expected {expected(code, declared)}, got "
+            if field >= len(fields):
+                # Rules are numbered after the fields.
+                rule = batch.plan.schema.rules[field - len(fields)]
+                column, message = rule.name, f"expected {rule.check}, got "
+            else:
+                column, declared = (names[field], fields[field]) if field >= 0 else ("", None)
+                message = f"expected {expected(code, declared)}, got "
             kind = kinds[code, field] = (column, Code(code).word, message)
         value = shown(raw)
         got = errors[record] if code == Code.CALLBACK else quoted(value)

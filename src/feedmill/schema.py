@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from feedmill import declaration, descriptor
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
+from feedmill.rules import Rule
 from feedmill.transforms import Transform
 
 if TYPE_CHECKING:
@@ -181,11 +182,13 @@ class Schema(_Checking):
         common).
     name : str
         For messages and reports.
+    rules : tuple of Rule
+        What has to hold between the fields of a record.
 
     Raises
     ------
     SchemaError
-        If names repeat or the primary key names no field.
+        If names repeat, a rule makes no sense for its fields, or the primary key names no field.
 
     Thread safety
     -------------
@@ -205,6 +208,7 @@ class Schema(_Checking):
     missing_values: tuple[str, ...] = ("",)
     fields_match: str = "exact"
     name: str = ""
+    rules: tuple[Rule, ...] = ()
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -236,8 +240,20 @@ class Schema(_Checking):
             else each
             for each in self.fields
         )
+        by_name = dict(zip(names, fields, strict=True))
+        for rule in self.rules:
+            for complaint in declaration.rule_complaints(rule, by_name):
+                raise SchemaError(f"rule {rule.name!r}: {complaint}")
+        labels = [rule.name for rule in self.rules]
+        if twice := next((label for label in labels if labels.count(label) > 1), None):
+            raise SchemaError(f"rule {twice!r}: declared twice; give rules different names")
         object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "names", names)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What findings are attributed to, in the order the kernel numbers them: fields, then rules."""
+        return self.names + tuple(rule.name for rule in self.rules)
 
     def field(self, name: str) -> Field:
         """Find a field by its name; KeyError if there is none."""

@@ -12,6 +12,7 @@ from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
 from feedmill.kernel import Plan
 from feedmill.readers import open_feed
+from feedmill.rules import Rule
 from feedmill.schema import Constraints, Field, Schema
 from tests.readers.feedfiles import Read, read_all, texts
 
@@ -167,3 +168,17 @@ def test_any_chunk_size_reads_the_same(
     whole = read(path, text.encode())
     cut = read(path, text.encode(), chunk_size=chunk_size)
     assert (cut.rows, cut.rejects) == (whole.rows, whole.rejects)
+
+
+def test_rules_name_the_line(path: Path) -> None:
+    fields = (Field("a", "integer"), Field("b", "integer"), Field("c"))
+    schema = Schema(fields, rules=(Rule("a < b"), Rule("c required")))
+    data = b'{"a": 1, "b": 2, "c": "x"}\n{"c": "\\u00e9", "b": 2, "a": 2}\n[]\n{"a": [1], "b": 1}\n'
+    found = read(path, data, schema)
+    assert [(record, byte, code, field, text) for (record, _, byte), code, field, text in found.rejects] == [
+        (2, 27, "rule", 3, b"a=2, b=2"),
+        (3, 59, "type", -1, b"[]"),
+        (4, 62, "type", 0, b"[1]"),
+        (4, 62, "rule", 4, b"c="),
+    ]
+    assert len(found.rows) == 1

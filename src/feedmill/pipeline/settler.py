@@ -144,7 +144,7 @@ class SettlerStage:
             if isinstance(content, Broken):
                 self._found.add({Code.CALLBACK.word: 1})
                 continue
-            names = content.plan.schema.names
+            names = content.plan.schema.labels
             self._found.add(
                 {
                     _name(names[column] if column >= 0 else "", Code(code).word): count
