@@ -99,6 +99,21 @@ def test_force_wakes_a_getter() -> None:
     assert getter.over() == 1
 
 
+def test_what_is_put_only_if_awaited_is_taken_by_somebody_who_waits() -> None:
+    channel = Channel[int](capacity=1)
+    assert not channel.put_if_awaited(1)
+    getters = [Blocked(channel.get) for _ in range(2)]
+    while len(channel.stats().waits) < 2:
+        threading.Event().wait(0.001)
+    assert channel.put_if_awaited(2)
+    assert channel.put_if_awaited(3)
+    assert sorted(getter.over() for getter in getters) == [2, 3]
+    assert not channel.put_if_awaited(4)
+    channel.close()
+    with pytest.raises(ChannelClosed):
+        channel.get()
+
+
 def test_closing_lets_nothing_in_and_everything_out() -> None:
     channel = Channel[int](capacity=5)
     channel.put(1)

@@ -139,6 +139,10 @@ class Channel[T]:
         self._count = 0
         self._waited_s: dict[Direction, float] = {"put": 0.0, "get": 0.0}
         self._waits: dict[int, tuple[str, Direction, float]] = {}  # by thread: name, which way, since when
+        # How many of these go which way: a condition is told only where somebody waits, as telling it costs
+        # more than all the rest of a put.
+        self._putting = 0
+        self._getting = 0
 
     def put(self, item: T, nbytes: int = 0, *, force: bool = False) -> None:
         """Put an item in, waiting while the channel is full.
@@ -157,18 +161,29 @@ class Channel[T]:
         ChannelClosed
             The channel is closed, or was closed during the wait. The item is not in it.
         """
-        started = perf_counter()
         with self._lock:
             if not force and self._is_full() and not self._is_closed:
-                self._wait(self._has_room, lambda: not self._is_full(), "put")
-            self._waited_s["put"] += perf_counter() - started
-            if self._is_closed:
-                raise ChannelClosed
-            self._items.append((item, nbytes))
-            self._count += 1
-            self._nbytes += nbytes
-            self._high_water = max(self._high_water, len(self._items))
-            self._has_items.notify()
+                self._wait_for_room()
+            self._put(item, nbytes)
+
+    def put_if_awaited(self, item: T) -> bool:
+        """Put an item in if there is a getter that waits, and no other item for it.
+
+        Returns
+        -------
+        bool
+            Whether it is in, and sure to be taken out by somebody who has nothing else to do.
+
+        Raises
+        ------
+        ChannelClosed
+            The channel is closed.
+        """
+        with self._lock:
+            if self._getting <= len(self._items):
+                return False
+            self._put(item, 0)
+            return True
 
     def get(self, timeout_s: float | None = None) -> T:
         """Take the oldest item out, waiting while there is none.
@@ -185,16 +200,15 @@ class Channel[T]:
         TimeoutError
             Nothing came in time.
         """
-        started = perf_counter()
         with self._lock:
             if not self._items and not self._is_closed:
-                self._wait(self._has_items, lambda: bool(self._items), "get", timeout_s)
-            self._waited_s["get"] += perf_counter() - started
+                self._wait_for_items(timeout_s)
             if not self._items:
                 raise ChannelClosed if self._is_closed else TimeoutError
             item, nbytes = self._items.popleft()
             self._nbytes -= nbytes
-            self._has_room.notify()
+            if self._putting:
+                self._has_room.notify()
             return item
 
     def __iter__(self) -> Iterator[T]:
@@ -252,10 +266,35 @@ class Channel[T]:
 
     # All below are called with the lock held.
 
+    def _put(self, item: T, nbytes: int) -> None:
+        if self._is_closed:
+            raise ChannelClosed
+        items = self._items
+        items.append((item, nbytes))
+        self._count += 1
+        self._nbytes += nbytes
+        self._high_water = max(self._high_water, len(items))
+        if self._getting:
+            self._has_items.notify()
+
     def _is_full(self) -> bool:
         if self._max_bytes is not None and self._items and self._nbytes >= self._max_bytes:
             return True
         return len(self._items) >= self._capacity
+
+    def _wait_for_room(self) -> None:
+        self._putting += 1
+        try:
+            self._wait(self._has_room, lambda: not self._is_full(), "put")
+        finally:
+            self._putting -= 1
+
+    def _wait_for_items(self, timeout_s: float | None) -> None:
+        self._getting += 1
+        try:
+            self._wait(self._has_items, lambda: bool(self._items), "get", timeout_s)
+        finally:
+            self._getting -= 1
 
     def _wait(
         self,
@@ -265,8 +304,8 @@ class Channel[T]:
         timeout_s: float | None = None,
     ) -> None:
         """Wait, and be seen to wait, until it is over, the channel is closed, or the time is up."""
-        thread = threading.current_thread()
-        self._waits[thread.ident or 0] = thread.name, direction, perf_counter()
+        thread, started = threading.current_thread(), perf_counter()
+        self._waits[thread.ident or 0] = thread.name, direction, started
         try:
             condition.wait_for(lambda: self._is_closed or is_over(), timeout_s)
         except BaseException:
@@ -275,6 +314,7 @@ class Channel[T]:
             raise
         finally:
             del self._waits[thread.ident or 0]
+            self._waited_s[direction] += perf_counter() - started
 
     def _close(self) -> None:
         self._is_closed = True

@@ -157,70 +157,69 @@ class WorkerCounter:
     __slots__ = (
         "_busy_s",
         "_failed",
-        "_job",
         "_jobs",
         "_lock",
+        "_now",
         "_records",
-        "_since_s",
         "_slowest",
+        "_waited_s",
         "_waiting_s",
         "worker",
     )
 
     def __init__(self, worker: int) -> None:
         self.worker = worker
+        # The job it has and since when, and the slowest that is done: the worker's thread puts each in place
+        # as a whole, which needs no lock.
+        self._now: tuple[object, float] | None = None
+        self._slowest = SLOWEST_OF_NONE
+        self._waited_s = 0.0  # before the job it has, to be counted with it; the worker's thread only
         self._lock = Lock()  # guards all below
         self._jobs = 0
         self._failed = 0
         self._records = 0
         self._busy_s = 0.0
         self._waiting_s = 0.0
-        self._job: object = None
-        self._since_s = 0.0
-        self._slowest = SLOWEST_OF_NONE
 
-    def begin(self, job: object, waited_s: float) -> None:
-        """Take note that the worker has a job, after so long without one."""
-        with self._lock:
-            self._waiting_s += waited_s
-            self._job, self._since_s = job, perf_counter()
+    def begin(self, job: object, rested_s: float) -> float:
+        """Take note that the worker has a job, having had none since then; return when that was."""
+        began_s = perf_counter()
+        self._waited_s += began_s - rested_s
+        self._now = job, began_s
+        return began_s
 
-    def rest(self) -> None:
-        """Take note that the worker is done with its job, hooks and callbacks included."""
-        with self._lock:
-            job, self._job = self._job, None
-            taken_s = perf_counter() - self._since_s
-            if taken_s <= self._slowest.running_s:
-                return
-        slowest = RunningJob(self.worker, name_of(job), taken_s)
-        with self._lock:
-            self._slowest = slowest
+    def rest(self) -> float:
+        """Take note that the worker is done with its job, hooks and callbacks included; return when."""
+        now, self._now = self._now, None
+        rested_s = perf_counter()
+        if now is not None and rested_s - now[1] > self._slowest.running_s:
+            self._slowest = RunningJob(self.worker, name_of(now[0]), rested_s - now[1])
+        return rested_s
 
     def running(self) -> RunningJob | None:
         """Tell which job the worker has now, and for how long."""
-        with self._lock:
-            job, since_s = self._job, self._since_s
-        # Outside the lock, as a name may be made by a method of the user's.
-        return None if job is None else RunningJob(self.worker, name_of(job), perf_counter() - since_s)
+        now = self._now
+        return None if now is None else RunningJob(self.worker, name_of(now[0]), perf_counter() - now[1])
 
     @property
     def since_s(self) -> float | None:
         """When the worker took the job it has now, by `time.perf_counter`; None if it has none."""
-        with self._lock:
-            return None if self._job is None else self._since_s
+        now = self._now
+        return None if now is None else now[1]
 
     @property
     def slowest(self) -> RunningJob:
         """The job that took longest of those that are done."""
-        with self._lock:
-            return self._slowest
+        return self._slowest
 
     def add_job(self, *, failed: bool, busy_s: float) -> None:
-        """Count one finished job."""
+        """Count one finished job, and the wait before it."""
         with self._lock:
             self._jobs += 1
             self._failed += failed
             self._busy_s += busy_s
+            self._waiting_s += self._waited_s
+            self._waited_s = 0.0
 
     def add_records(self, records: int) -> None:
         """Count the records of a job."""
@@ -228,9 +227,10 @@ class WorkerCounter:
             self._records += records
 
     def add_waiting(self, seconds: float) -> None:
-        """Count the time spent without a job."""
+        """Count time spent without a job, at its end."""
         with self._lock:
-            self._waiting_s += seconds
+            self._waiting_s += self._waited_s + seconds
+            self._waited_s = 0.0
 
     def snapshot(self) -> WorkerCounts:
         """Read all counts at one moment."""

@@ -1,8 +1,11 @@
 """The workers of a pool, and what they share.
 
 A job may submit jobs to its own pool and wait for them. If these had to queue behind jobs that wait for them,
-the pool would stand still; so such a job is queued only if a worker is free to take it. Otherwise it runs at
-once, in the submitting job's own thread, and beyond a depth of `MAX_INLINE_DEPTH` a worker is hired for it.
+the pool would stand still; so such a job is queued only if a worker waits for one. Otherwise it runs at once,
+in the submitting job's own thread, and beyond a depth of `MAX_INLINE_DEPTH` a worker is hired for it.
+
+Handing jobs over is what a pool costs, so that path is short: one lock each to put a job in the channel, to
+take it out, and to count it.
 
 If you add something that a worker calls, see that no exception of it can end the worker.
 """
@@ -14,14 +17,15 @@ import logging
 import threading
 import weakref
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from feedmill.channel import Channel, ChannelClosed
 from feedmill.counters import WorkerCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
+    from contextvars import Context
 
     from feedmill.counters import WorkerCounts
 
@@ -29,6 +33,8 @@ __all__ = ["Crew", "Job", "PoolHooks", "count_records"]
 
 MAX_INLINE_DEPTH: Final = 16
 """Jobs run inside one another in one thread: some 100 frames of the 1,000 Python allows."""
+
+_STOPPED: Final = "cannot schedule new futures after shutdown"
 
 _log = logging.getLogger("feedmill.pool")
 
@@ -56,15 +62,23 @@ def count_records(records: int) -> None:
 
 
 class Job:
-    """A call and the future of its result."""
+    """A call, the context it runs in, and the future of its result."""
 
-    __slots__ = ("call", "fn", "future", "nested")
+    __slots__ = ("args", "context", "fn", "future", "kwargs")
 
-    def __init__[T](self, future: Future[T], call: Callable[[], T], fn: object) -> None:
-        self.fn = fn  # what it is named after
-        self.future: Future[object] = future  # type: ignore[assignment]  # it gets what call returns
-        self.call: Callable[[], object] = call
-        self.nested = False
+    def __init__(
+        self,
+        future: Future[Any],
+        context: Context,
+        fn: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> None:
+        self.future = future
+        self.context = context
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
 
     def cancel(self) -> None:
         """Cancel it and tell those who wait."""
@@ -95,8 +109,6 @@ class Crew:
         self._is_stopped = False
         self._hired = 0
         self._live = 0
-        self._outstanding = 0  # jobs that hold a worker, or will
-        self._nested_queued = 0
         self._threads: list[threading.Thread] = []
         self._counters: list[WorkerCounter] = []
         with _crews_lock:
@@ -109,99 +121,79 @@ class Crew:
         if _here.crew is self:
             self._take_on_nested(job)
             return
-        with self._lock:
-            self._refuse_if_stopped()
-            self._outstanding += 1
         try:
             self.jobs.put(job)
         except ChannelClosed:
-            raise RuntimeError("cannot schedule new futures after shutdown") from None
-        except BaseException:  # a signal's, during the wait
-            self._job_over()
-            raise
+            raise RuntimeError(_STOPPED) from None
 
     def _take_on_nested(self, job: Job) -> None:
         with self._lock:
             self._refuse_if_stopped()
-            if self._outstanding < self._live:
-                self._queue_nested(job)
+        try:
+            if self.jobs.put_if_awaited(job):
                 return
-        if _here.depth < MAX_INLINE_DEPTH or not self._could_hire():
-            counter = _here.counter
-            assert counter is not None, "a worker has a counter"
-            self._perform(job, counter)
-            return
-        with self._lock:
-            self._refuse_if_stopped()
-            self._queue_nested(job)
-
-    def _queue_nested(self, job: Job) -> None:
-        """Queue a job for a worker known to be free; the lock is held, or it would not stay known."""
-        job.nested = True
-        self._outstanding += 1
-        self._nested_queued += 1
-        self.jobs.put(job, force=True)
+        except ChannelClosed:
+            raise RuntimeError(_STOPPED) from None
+        if _here.depth < MAX_INLINE_DEPTH or not self._could_hire_for(job):
+            self._perform_within(job)
 
     def _refuse_if_stopped(self) -> None:
         if self._is_stopped:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-
-    def _job_over(self) -> None:
-        with self._lock:
-            self._outstanding -= 1
+            raise RuntimeError(_STOPPED)
 
     # Workers.
 
-    def work(self, counter: WorkerCounter) -> None:
-        """Do jobs until there are no more, or the worker is one too many."""
+    def work(self, counter: WorkerCounter, job: Job | None = None) -> None:
+        """Do jobs, this one first, until there are no more, or the worker is one too many."""
         _here.crew, _here.counter = self, counter
+        rested_s = perf_counter()
         try:
             while True:
-                started = perf_counter()
+                if job is not None:
+                    began_s = counter.begin(job.fn, rested_s)
+                    self._perform(job, counter, began_s)
+                    rested_s = counter.rest()
+                    # While waiting, a worker must not keep the last job's arguments alive.
+                    job = None
+                # Without the lock at first: whoever makes workers one too many wakes them to look again.
+                if self._live > self.target and self._may_retire():
+                    return
                 try:
                     job = self.jobs.get()
                 except ChannelClosed:
-                    counter.add_waiting(perf_counter() - started)
                     break
-                counter.begin(None if job is None else job.fn, perf_counter() - started)
-                if job is not None:
-                    self._do(job, counter)
-                    counter.rest()
-                # While waiting, a worker must not keep the last job's arguments alive.
-                del job
-                if self._may_retire():
-                    return
             with self._lock:
                 self._live -= 1
         finally:
+            counter.add_waiting(perf_counter() - rested_s)
             self._tell("worker_stopped", counter)
 
-    def _do(self, job: Job, counter: WorkerCounter) -> None:
-        if job.nested:
-            with self._lock:
-                self._nested_queued -= 1
-        self._perform(job, counter)
-        self._job_over()
+    def _perform_within(self, job: Job) -> None:
+        """Run a job inside the one that submitted it, in that one's thread, time and counter."""
+        counter = _here.counter
+        assert counter is not None, "a worker has a counter"
+        _here.depth += 1
+        try:
+            self._perform(job, counter)
+        finally:
+            _here.depth -= 1
 
-    def _perform(self, job: Job, counter: WorkerCounter) -> None:
+    def _perform(self, job: Job, counter: WorkerCounter, began_s: float | None = None) -> None:
         """Run a job and resolve its future."""
         future = job.future
         if not future.set_running_or_notify_cancel():
             return
-        _here.depth += 1
-        started = perf_counter()
         failure: BaseException | None = None
         result: object = None
         try:
-            result = job.call()
+            result = job.context.run(job.fn, *job.args, **job.kwargs)
         except BaseException as error:  # a job's exception is its future's, whatever it is
             failure = error
-        finally:
-            _here.depth -= 1
         # An inner job's time is its outer job's too.
-        busy_s = perf_counter() - started if _here.depth == 0 else 0.0
+        busy_s = 0.0 if began_s is None else perf_counter() - began_s
         counter.add_job(failed=failure is not None, busy_s=busy_s)
-        self._tell("job_done", counter)
+        if self._hooks is not None:
+            self._tell("job_done", counter)
         try:
             if failure is None:
                 future.set_result(result)
@@ -223,24 +215,24 @@ class Crew:
             _log.exception("the hook %s raised", event)
 
     def _may_retire(self) -> bool:
-        """Whether this worker is one too many, and no queued nested job counts on it."""
+        """Whether this worker is one too many; if so, it is none any more."""
         with self._lock:
-            if self._live <= self.target or self._nested_queued:
+            if self._live <= self.target:
                 return False
             self._live -= 1
             return True
 
-    def _hire(self, *, beyond_target: bool = False) -> bool:
-        """Start one more worker; not one too many, unless asked to."""
+    def _hire(self, job: Job | None = None) -> bool:
+        """Start one more worker; not one too many, unless it is hired for a job."""
         with self._lock:
-            if self._live >= self.target and not beyond_target:
+            if self._live >= self.target and job is None:
                 return False
             self._hired += 1
             self._live += 1
             counter = WorkerCounter(self._hired)
         name = f"feedmill-worker-{counter.worker}"
         # Daemons, as non-daemons are waited for at exit before anything could tell them that it is over.
-        thread = threading.Thread(target=self.work, args=(counter,), name=name, daemon=True)
+        thread = threading.Thread(target=self.work, args=(counter, job), name=name, daemon=True)
         try:
             thread.start()
         except BaseException:
@@ -252,9 +244,9 @@ class Crew:
             self._counters.append(counter)
         return True
 
-    def _could_hire(self) -> bool:
+    def _could_hire_for(self, job: Job) -> bool:
         try:
-            return self._hire(beyond_target=True)
+            return self._hire(job)
         except RuntimeError:  # the system gives no more threads
             return False
 

@@ -115,12 +115,7 @@ class WorkerPool(Executor):
             The pool is shut down, or was during the wait. The job has not been, and will not be, run.
         """
         future: Future[T] = Future()
-        context = copy_context()
-
-        def call() -> T:
-            return context.run(fn, *args, **kwargs)
-
-        self._crew.take_on(Job(future, call, fn))
+        self._crew.take_on(Job(future, copy_context(), fn, args, kwargs))
         return future
 
     def map[T](
