@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from feedmill.channel import ChannelStats
     from feedmill.counters import RunningJob
 
-__all__ = ["Situation", "Stall", "ThreadState", "Watchdog", "Watched"]
+__all__ = ["Situation", "Stall", "ThreadState", "TimedRecords", "Watchdog", "Watched"]
 
 _log = logging.getLogger("feedmill.watchdog")
 
@@ -54,6 +54,45 @@ class ThreadState:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedRecords:
+    """A record, or some in a row, and the time that went into them.
+
+    Attributes
+    ----------
+    feed : str
+        The name of their feed.
+    byte : int
+        Where the first of them starts in it.
+    record : int or None
+        The number of the first; None as long as not all before it are counted.
+    records : int
+        How many.
+    seconds : float
+        What they took, or have taken so far; of a record at least that.
+
+    Examples
+    --------
+    >>> str(TimedRecords("shop.csv", byte=512, record=17, records=1, seconds=2.0))
+    'record 17 of shop.csv, at byte 512'
+    """
+
+    feed: str
+    byte: int
+    record: int | None
+    records: int
+    seconds: float
+
+    def __str__(self) -> str:
+        if self.record is None:
+            which = "a record" if self.records == 1 else f"{self.records} records"
+        elif self.records == 1:
+            which = f"record {self.record}"
+        else:
+            which = f"records {self.record} to {self.record + self.records - 1}"
+        return f"{which} of {self.feed}, {'at' if self.records == 1 else 'from'} byte {self.byte}"
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Who does what, who waits where, and what is in between.
 
@@ -65,12 +104,17 @@ class Situation:
         In the order of the flow.
     oldest_job, slowest_job : RunningJob or None
         The one that was taken first of those that run, and the one that took longest of those that are done.
+    oldest_record, slowest_record : TimedRecords or None
+        The one that a callback has had for longest, and the one that took longest of those that are done; the
+        slowest chunk's if no record took long enough to be seen.
     """
 
     threads: tuple[ThreadState, ...]
     channels: tuple[ChannelStats, ...]
     oldest_job: RunningJob | None = None
     slowest_job: RunningJob | None = None
+    oldest_record: TimedRecords | None = None
+    slowest_record: TimedRecords | None = None
 
     @property
     def suspects(self) -> tuple[ThreadState, ...]:
@@ -87,6 +131,11 @@ class Situation:
             lines.append(f"oldest job: {job.job}, with worker {job.worker} for {job.running_s:.1f} s")
         if (job := self.slowest_job) is not None:
             lines.append(f"slowest job that is done: {job.job}, worker {job.worker}, {job.running_s:.3f} s")
+        if (timed := self.oldest_record) is not None:
+            lines.append(f"oldest record: {timed}, with a callback for {timed.seconds:.1f} s at least")
+        if (timed := self.slowest_record) is not None:
+            what = "record" if timed.records == 1 else "chunk"
+            lines.append(f"slowest {what} that is done: {timed}, {timed.seconds:.3f} s")
         return lines
 
 

@@ -7,14 +7,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from feedmill.errors import StallError, StoreError
-from feedmill.pipeline import PipelineConfig, execution, report_of, run, run_pipeline
+from feedmill.kernel import Record
+from feedmill.pipeline import PipelineConfig, PlannedFeed, execution, flow, report_of, run, run_pipeline
+from feedmill.pipeline.callbacks import Callback
+from feedmill.pipeline.pace import Pace
 from feedmill.report import Report
 from feedmill.watchdog import Stall
 from tests.pipeline.rigs import (
+    HEADER_BYTES,
+    PLAN,
+    SCHEMA,
     STREAM,
     FakeReader,
     MemoryRejects,
@@ -117,6 +124,74 @@ def test_a_callback_that_hangs_is_told_with_its_chunk() -> None:
     assert collector.does == "waits for a worker, at record 61 of feed 1"
     assert report.records == 40
     assert sink.calls == ["begin", "abort"]
+
+
+def test_a_callback_that_hangs_in_a_record_is_told_with_its_number_and_place() -> None:
+    lines = make_lines(300, bad_every=4)
+    with released() as release:
+
+        def hang(record: Record) -> Record:
+            if record["sku"] == "s78":
+                release.wait()
+            return record
+
+        feed = PlannedFeed(FakeReader(lines), PLAN, Callback(hang, SCHEMA, ("sku",)))
+        stall, _ = stalled(replace(watched(sink=MemorySink()), feeds=(feed,)))
+    oldest, slowest = stall.situation.oldest_record, stall.situation.slowest_record
+    assert oldest is not None
+    assert (oldest.feed, oldest.record, oldest.records) == ("feed", 79, 1)
+    assert oldest.byte == HEADER_BYTES + len(b"".join(lines[:78]))
+    assert oldest.seconds >= STALL_S
+    assert slowest is not None
+    assert slowest.records in {1, 10}
+    assert f"oldest record: record 79 of feed, at byte {oldest.byte}, with a callback for" in str(stall)
+
+
+def test_a_record_that_was_slow_is_told_when_another_hangs() -> None:
+    """One is held until it was seen for a while, and let go; the next one hangs."""
+    lines = make_lines(300)
+    looks = threading.Semaphore(0)
+
+    class Seen(Pace):
+        def look(self) -> None:
+            super().look()
+            looks.release()
+
+    with released() as release, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flow, "Pace", Seen)
+
+        def hang(record: Record) -> Record:
+            if record["sku"] == "s33":
+                # Those before this record had it are of no use.
+                while looks.acquire(blocking=False):
+                    pass
+                for _ in range(3):
+                    looks.acquire()
+            if record["sku"] == "s78":
+                release.wait()
+            return record
+
+        feed = PlannedFeed(FakeReader(lines), PLAN, Callback(hang, SCHEMA, ("sku",)))
+        stall, _ = stalled(replace(watched(sink=MemorySink()), feeds=(feed,)))
+    slowest = stall.situation.slowest_record
+    assert slowest is not None
+    assert (slowest.feed, slowest.record, slowest.records) == ("feed", 34, 1)
+    assert slowest.byte == HEADER_BYTES + len(b"".join(lines[:33]))
+    assert "slowest record that is done: record 34 of feed, at byte " in str(stall)
+
+
+def test_without_a_callback_the_slowest_chunks_records_are_told() -> None:
+    with released() as release:
+        stall, _ = stalled(
+            watched(FakeReader(make_lines(300)), sink=MemorySink(lanes=1, before_apply=at(2, release.wait)))
+        )
+    assert stall.situation.oldest_record is None
+    slowest = stall.situation.slowest_record
+    assert slowest is not None
+    assert slowest.records == 10
+    assert slowest.record is None or slowest.record % 10 == 1
+    assert "slowest chunk that is done: " in str(stall)
+    assert stall.situation.suspects[0].does.endswith("records 41 to 80")
 
 
 def test_a_lock_that_is_never_released_is_told() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from feedmill.kernel import Batch, Plan
+    from feedmill.pipeline.pace import ChunkPace
     from feedmill.readers import Chunk
     from feedmill.schema import Schema
 
@@ -60,11 +61,11 @@ class Callback:
         self._transform = transform
         self._plan = record_plan(schema, lane_key)
 
-    def applied(self, batch: Batch, chunk: Chunk, plan: Plan) -> Batch:
+    def applied(self, batch: Batch, chunk: Chunk, plan: Plan, pace: ChunkPace) -> Batch:
         """Put a batch's records through the callback."""
         made = _Made(errors={})
         returned: list[tuple[int, Record, Returned]] = []
-        for number, record in zip(batch.numbers(), batch, strict=True):
+        for number, record in zip(pace.enter(chunk, batch), batch, strict=True):
             try:
                 result = self._transform(record)
                 if result is None:
@@ -76,6 +77,7 @@ class Callback:
                 returned.append((number, record, result))
             except Exception as error:
                 made.errors[number] = one_line(error)
+        pace.leave()
         if not (made.is_changed or made.dropped or made.errors):
             return batch
         built = self._build(returned, batch, made)

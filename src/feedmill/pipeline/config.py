@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.callbacks import Callback
+    from feedmill.pipeline.pace import ChunkPace
     from feedmill.readers import BufferPool, Chunk
     from feedmill.records import Reject
     from feedmill.stores.protocol import RunInfo, Sink
@@ -161,10 +162,10 @@ class PlannedFeed:
     plan: Plan
     callback: Callback | None = None
 
-    def parse(self, chunk: Chunk) -> Batch:
-        """Make a batch of a chunk; in any thread."""
+    def parse(self, chunk: Chunk, pace: ChunkPace) -> Batch:
+        """Make a batch of a chunk, in any thread; a callback tells which record it is at."""
         batch = self.reader.parse(chunk, self.plan)
-        return batch if self.callback is None else self.callback.applied(batch, chunk, self.plan)
+        return batch if self.callback is None else self.callback.applied(batch, chunk, self.plan, pace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

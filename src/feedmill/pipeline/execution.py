@@ -117,6 +117,7 @@ class Execution:
 
     def movement(self) -> object:
         """Return what changes with every step of any stage."""
+        self._flow.pace.look()
         return self._flow.steps
 
     def situation(self) -> Situation:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from feedmill.channel import Channel
+from feedmill.pipeline.pace import Pace
 from feedmill.pipeline.tuner import Writers
 from feedmill.watchdog import ThreadState
 
@@ -51,6 +52,8 @@ class Flow:
 
     writers : Writers
         Who may write at once.
+    pace : Pace
+        Which records take how long.
 
     Thread safety
     -------------
@@ -69,6 +72,7 @@ class Flow:
             Channel(1, name=f"outbox of lane {n}") for n in range(lanes)
         ]
         self.writers = Writers()
+        self.pace = Pace()
         self._on_abandon = on_abandon
         self._lock = threading.Lock()  # guards all below
         self._error: BaseException | None = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from feedmill.codes import Code
 from feedmill.crew import count_records
 from feedmill.pipeline.callbacks import RAW_BYTES, one_line
+from feedmill.pipeline.pace import ChunkPace
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.records import Reject, shown
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.config import PlannedFeed
+    from feedmill.pipeline.pace import Pace
     from feedmill.records import Base
 
 _log = logging.getLogger("feedmill.pipeline")
@@ -116,16 +118,26 @@ class ChunkJob:
     number: int
     chunk: Chunk
     buffers: BufferPool | None
+    pace: Pace
 
     def __call__(self) -> ParsedChunk:
         """Do it."""
-        return parse_chunk(self.feed, self.number, self.chunk, self.buffers)
+        pace = self.pace.take(self.number, self.chunk)
+        records = 0
+        try:
+            parsed = parse_chunk(self.feed, self.number, self.chunk, self.buffers, pace)
+            records = parsed.records
+        finally:
+            self.pace.done(pace, records)
+        return parsed
 
     def __str__(self) -> str:
         return f"bytes {self.chunk.offset} to {self.chunk.end} of {self.chunk.feed}"
 
 
-def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPool | None) -> ParsedChunk:
+def parse_chunk(
+    feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPool | None, pace: ChunkPace | None = None
+) -> ParsedChunk:
     """Make batches of a chunk and give its buffer back.
 
     Parameters
@@ -138,11 +150,14 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
         Whole records, or one damaged one.
     buffers : BufferPool or None
         Where the buffer is from.
+    pace : ChunkPace, optional
+        Told which record a callback is at.
     """
+    pace = pace or ChunkPace(number, chunk)
     has_failed = False
     try:
         try:
-            pieces: tuple[Piece, ...] = (Piece(0, feed.parse(chunk)),)
+            pieces: tuple[Piece, ...] = (Piece(0, feed.parse(chunk, pace)),)
         except Exception as error:
             _log.error(
                 "parsing bytes %d to %d of feed %s raised: %s",
@@ -154,7 +169,7 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
                 exc_info=_log.isEnabledFor(logging.DEBUG),
             )
             has_failed = True
-            pieces = tuple(_take_apart(feed, chunk, 0, chunk.size, error))
+            pieces = tuple(_take_apart(feed, chunk, 0, chunk.size, error, pace))
     finally:
         if buffers is not None:
             buffers.release(chunk)
@@ -175,7 +190,9 @@ def parse_chunk(feed: PlannedFeed, number: int, chunk: Chunk, buffers: BufferPoo
     )
 
 
-def _take_apart(feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Exception) -> Iterator[Piece]:
+def _take_apart(
+    feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Exception, pace: ChunkPace
+) -> Iterator[Piece]:
     """Parse the halves of what raised `error`, or give up on it if it is one record."""
     data = bytes(memoryview(chunk.data)[lo:hi])
     middle = len(data) if chunk.damage else _middle(feed.plan, data)
@@ -187,9 +204,9 @@ def _take_apart(feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Except
         part = bytearray(data[start:end])
         half = Chunk(chunk.seq, chunk.feed, chunk.offset + lo + start, part, len(part))
         try:
-            yield Piece(lo + start, feed.parse(half))
+            yield Piece(lo + start, feed.parse(half, pace))
         except Exception as inner:
-            yield from _take_apart(feed, chunk, lo + start, lo + end, inner)
+            yield from _take_apart(feed, chunk, lo + start, lo + end, inner, pace)
 
 
 def _middle(plan: Plan, data: bytes) -> int:

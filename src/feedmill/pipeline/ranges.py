@@ -136,6 +136,11 @@ class RangeBuilder:
         return self._open is not None
 
     @property
+    def records(self) -> int:
+        """How many records of its feed it has."""
+        return self._records
+
+    @property
     def place(self) -> str:
         """How far it has come."""
         return f"record {self._records + 1} of feed {max(self._feed, 0) + 1}"

@@ -44,4 +44,6 @@ def run_situation(flow: Flow, pool: WorkerPool | None) -> Situation:
         channels=tuple(channels),
         oldest_job=workers.oldest_job if workers else None,
         slowest_job=workers.slowest_job if workers else None,
+        oldest_record=flow.pace.oldest(),
+        slowest_record=flow.pace.slowest(),
     )

@@ -59,7 +59,9 @@ class ReaderStage:
                 self._flow.begin(f"hands on bytes {chunk.offset} to {chunk.end} of {chunk.feed}")
                 read_to = chunk.end
                 try:
-                    future = self._pool.submit(ChunkJob(feed, number, chunk, self._config.buffers))
+                    future = self._pool.submit(
+                        ChunkJob(feed, number, chunk, self._config.buffers, self._flow.pace)
+                    )
                 except RuntimeError:  # the pool is shut down: the run has ended
                     raise ChannelClosed from None
                 try:
@@ -122,6 +124,7 @@ class CollectorStage:
                 continue
             chunk = self._result(future)
             finished = self._ranges.add(chunk)
+            self._flow.pace.collected(chunk, self._ranges.records)
             if finished is not None:
                 self._dispatch(finished)
                 if self._flow.stopped and not can_cut:
@@ -193,7 +196,7 @@ class LaneStage:
             for part in inbox:
                 self._flow.begin("waits to be let write", is_waiting=True)
                 with self._flow.writers:
-                    self._flow.begin(f"applies bytes {part.lo} to {part.hi} of feed {part.feed + 1}")
+                    self._flow.begin(f"applies {part}")
                     outcome = writer.apply(part)
                 outbox.put(outcome, force=True)
                 self.parts.add()

@@ -124,6 +124,13 @@ class RangePart:
         """Count the rows of this lane."""
         return sum(piece.batch.lane_rows(self.lane, self.lanes) for piece in self.slices)
 
+    def __str__(self) -> str:
+        text = f"bytes {self.lo} to {self.hi} of feed {self.feed + 1}"
+        if not self.slices:
+            return text
+        first, last = self.slices[0], self.slices[-1]
+        return f"{text}, records {first.record_base + 1} to {last.record_base + last.batch.records}"
+
 
 @dataclass(frozen=True, slots=True)
 class LaneReject:
