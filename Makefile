@@ -106,7 +106,8 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 # The interpreter is instrumented too, or its own locks would look like races. It borrows the packages of .venv, whose
 # kernel it would take as well, were its own not found first. What it imports is compiled once and kept, which takes it
 # minutes. Its reports go to files: pytest would swallow those of tests that pass.
-TSAN_TESTS := $(wildcard tests/threads) tests/test_pool.py tests/test_channel.py tests/test_counters.py
+TSAN_TESTS := tests/threads tests/test_pool.py tests/test_channel.py tests/test_counters.py tests/test_ordering.py \
+	tests/test_watchdog.py tests/pipeline
 .PHONY: tsan
 tsan: build ## Run the thread tests under the thread sanitizer, on an interpreter built for it: ten minutes, once
 	FEEDMILL_SANITIZE=thread flock build/kernel.lock $(PYTHON) setup.py -q build --build-lib build/tsan
