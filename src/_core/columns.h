@@ -19,6 +19,9 @@ enum {
 
 #define COLUMN_PADDING 64 /* bytes: one AVX-512 vector */
 
+/* Stands for the data of a column that never had any: its texts are all empty. */
+static const unsigned char COLUMN_EMPTY[COLUMN_PADDING] = {0};
+
 typedef struct {
     int storage;             /* COL_* */
     int precision;           /* COL_DECIMAL64, COL_NUMERIC: declared digits in all, 0 = not declared */

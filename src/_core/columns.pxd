@@ -25,6 +25,8 @@ cdef extern from "_core/columns.h" nogil:
         COL_TIMESTAMP
         COLUMN_PADDING
 
+    const unsigned char COLUMN_EMPTY[]  # where a column's data would be if it had any
+
     ctypedef struct column_t:
         int storage
         int precision

@@ -13,7 +13,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from _core.numeric_binary cimport numeric_put_scaled, numeric_put_text
-from _core.output cimport output_copy
+from _core.output cimport output_copy_blocks
 from _core.span cimport span_t
 from _core.view cimport view_bool, view_int, view_t, view_text
 
@@ -114,22 +114,23 @@ cdef inline unsigned char* copy_put_uuid(unsigned char* out, const unsigned char
     return out
 
 
-cdef inline unsigned char* copy_put_text(
+cdef inline unsigned char* copy_put_bytes(
     unsigned char* out, const view_t* view, Py_ssize_t row
 ) noexcept nogil:
-    """Write a value that is stored as text: bytes, numeric or uuid."""
+    """Write a text as it is: what most values of most feeds are."""
     cdef span_t text = view_text(view, row)
-    cdef Py_ssize_t size
-    if view.kind == COPY_BYTES:
-        return output_copy(copy_put32(out, <uint32_t> text.n), text, view.end)
-    elif view.kind == COPY_JSONB:
-        out = copy_put32(out, <uint32_t> (text.n + 1))
-        out[0] = 1
-        return output_copy(out + 1, text, view.end)
-    elif view.kind == COPY_UUID:
-        return copy_put_uuid(copy_put32(out, 16), text.p)
-    size = numeric_put_text(out + 4, text)
+    return output_copy_blocks(copy_put32(out, <uint32_t> text.n), text)
+
+
+cdef inline unsigned char* copy_put_numeric_text(unsigned char* out, span_t text) noexcept nogil:
+    cdef Py_ssize_t size = numeric_put_text(out + 4, text)
     return copy_put32(out, <uint32_t> size) + size
+
+
+cdef inline unsigned char* copy_put_jsonb(unsigned char* out, span_t text) noexcept nogil:
+    out = copy_put32(out, <uint32_t> (text.n + 1))
+    out[0] = 1
+    return output_copy_blocks(out + 1, text)
 
 
 cdef inline unsigned char* copy_put_narrow(unsigned char* out, int target, int64_t v) noexcept nogil:
@@ -160,8 +161,14 @@ cdef inline unsigned char* copy_put_value(
     cdef int target = view.kind
     cdef int size
     cdef int32_t days
-    if target == COPY_BYTES or target == COPY_TEXT_NUMERIC or target == COPY_UUID or target == COPY_JSONB:
-        return copy_put_text(out, view, row)
+    if target == COPY_BYTES:
+        return copy_put_bytes(out, view, row)
+    elif target == COPY_JSONB:
+        return copy_put_jsonb(out, view_text(view, row))
+    elif target == COPY_UUID:
+        return copy_put_uuid(copy_put32(out, 16), view_text(view, row).p)
+    elif target == COPY_TEXT_NUMERIC:
+        return copy_put_numeric_text(out, view_text(view, row))
     elif target == COPY_SCALED_NUMERIC or target == COPY_INT_NUMERIC:
         size = numeric_put_scaled(out + 4, view_int(view, row), view.scale)
         return copy_put32(out, <uint32_t> size) + size

@@ -15,7 +15,8 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 
 from _core.copy_value cimport (
-    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_value, copy_width,
+    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_bytes, copy_put_value,
+    copy_width,
 )
 from _core.view cimport rows_has, rows_t, view_has, view_t
 
@@ -99,22 +100,31 @@ cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
     cdef unsigned char* out = block.out
     cdef unsigned char* after
     cdef uint16_t count = <uint16_t> (copy.nviews + (copy.record != NULL))
+    # Bytes that are written could be anything's, for all the compiler knows: what is not in variables of this
+    # function it would read anew after each.
+    cdef const view_t* views = copy.views
+    cdef const view_t* view
+    cdef int nviews = copy.nviews
+    cdef Py_ssize_t end = block.end
     cdef Py_ssize_t row
     cdef int i
-    for row in range(block.first, block.end):
+    for row in range(block.first, end):
         if not rows_has(&copy.rows, row):
             continue
         out = copy_put16(out, count)
         if copy.record != NULL:
             out = copy_put64(copy_put32(out, 8), <uint64_t> (copy.record_base + copy.record[row] + 1))
-        for i in range(copy.nviews):
-            if not view_has(&copy.views[i], row):
+        for i in range(nviews):
+            view = &views[i]
+            if not view_has(view, row):
                 out = copy_put32(out, 0xFFFFFFFF)
-                continue
-            after = copy_put_value(out, &copy.views[i], row)
-            if after == NULL:
-                copy.fault_row, copy.fault_view = row, i
-                return False
-            out = after
+            elif view.kind == COPY_BYTES:
+                out = copy_put_bytes(out, view, row)
+            else:
+                after = copy_put_value(out, view, row)
+                if after == NULL:
+                    copy.fault_row, copy.fault_view = row, i
+                    return False
+                out = after
     block.used = out - block.out
     return True

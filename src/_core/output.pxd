@@ -56,12 +56,21 @@ cdef inline unsigned char* output_copy(
     unsigned char* out, span_t text, const unsigned char* end
 ) noexcept nogil:
     """Copy a text and return the place after it; `end` is where the memory that holds the text ends."""
-    cdef Py_ssize_t i = OUTPUT_SLACK
-    if text.n <= OUTPUT_LONG and end - text.p - text.n >= OUTPUT_SLACK:
-        memcpy(out, text.p, OUTPUT_SLACK)
-        while i < text.n:
-            memcpy(out + i, text.p + i, OUTPUT_SLACK)
-            i += OUTPUT_SLACK
-    elif text.n > 0:
+    if end - text.p - text.n >= OUTPUT_SLACK:
+        return output_copy_blocks(out, text)
+    if text.n > 0:
         memcpy(out, text.p, <size_t> text.n)
+    return out + text.n
+
+
+cdef inline unsigned char* output_copy_blocks(unsigned char* out, span_t text) noexcept nogil:
+    """Copy a text behind which OUTPUT_SLACK bytes may be read, as behind those of a column."""
+    cdef Py_ssize_t i = OUTPUT_SLACK
+    memcpy(out, text.p, OUTPUT_SLACK)
+    if text.n > OUTPUT_LONG:
+        memcpy(out, text.p, <size_t> text.n)
+        return out + text.n
+    while i < text.n:
+        memcpy(out + i, text.p + i, OUTPUT_SLACK)
+        i += OUTPUT_SLACK
     return out + text.n

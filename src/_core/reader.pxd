@@ -73,8 +73,10 @@ ctypedef struct reader_t:
     const unsigned char* p
     Py_ssize_t n
     const unsigned char* edge  # SHORT_TEXT bytes before the end: texts that end from here on are copied with care
-    bint is_utf8           # the whole chunk is
-    bint has_nul           # somewhere in the chunk
+    Py_ssize_t clean_until    # bytes from the record on that are known to be UTF-8 without NUL
+    Py_ssize_t unclean_until  # bytes among which some are not, so that records are looked at one by one
+    bint is_utf8           # the record is
+    bint has_nul           # the record
     const given_t* given   # NULL: cells stand in the chunk. Else one a field; is_utf8 is unset and has_nul set
     int status             # READER_*
     Py_ssize_t row         # the slot written to

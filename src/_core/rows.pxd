@@ -32,14 +32,14 @@ from _core.values cimport value_read
 
 cdef enum:
     ROWS_FEWEST = 64           # rows a batch has room for at least
+    CLEAN_BYTES = 8 * 1024     # looked over together for what makes a row unreadable
     TEXT_PER_ROW = 16          # bytes a text column starts with for each row; it doubles from there
 
 
 cdef inline int rows_read(reader_t* r) noexcept nogil:
     """Read a chunk of whole records into the batch; return READER_*."""
     cdef scan_t* index = &r.scratch.scan
-    r.is_utf8 = utf8_valid(r.p, r.n)
-    r.has_nul = r.n > 0 and memchr(r.p, 0, <size_t> r.n) != NULL
+    r.clean_until = r.unclean_until = 0
     r.edge = r.p + r.n - SHORT_TEXT
     r.status = READER_OK
     if not scan_chunk(&r.plan.dialect, r.p, <size_t> r.n, index):
@@ -89,8 +89,10 @@ cdef inline bint rows_loop(reader_t* r, scan_t* index) noexcept nogil:
         elif row.end - row.begin > plan.max_record_bytes:
             if not row_note_whole(r, &row, CODE_RECORD_TOO_LONG):
                 return False
-        elif not row_read(r, &row):
-            return False
+        else:
+            row_look_over(r, &row)
+            if not row_read(r, &row):
+                return False
         record_settle(r, row.begin)
     return True
 
@@ -111,6 +113,30 @@ cdef inline void row_open(
         if row.end > row.begin and r.p[row.end - 1] == c"\r":
             row.end -= 1
             last[0] = <uint32_t> row.end
+
+
+cdef inline bint bytes_are_clean(const unsigned char* p, Py_ssize_t n) noexcept nogil:
+    return utf8_valid(p, n) and memchr(p, 0, <size_t> n) == NULL
+
+
+cdef inline void row_look_over(reader_t* r, const row_t* row) noexcept nogil:
+    """Tell whether a row is UTF-8, and whether it has a NUL: for many rows at a time, as nearly all are clean."""
+    cdef Py_ssize_t stop
+    r.is_utf8 = True
+    r.has_nul = False
+    if row.end <= r.clean_until:
+        return
+    if row.begin >= r.unclean_until:
+        stop = max(row.end, min(row.begin + CLEAN_BYTES, r.n))
+        # Not within a character.
+        while row.end < stop < r.n and r.p[stop] & 0xC0 == 0x80:
+            stop -= 1
+        if bytes_are_clean(r.p + row.begin, stop - row.begin):
+            r.clean_until = stop
+            return
+        r.unclean_until = stop
+    r.is_utf8 = utf8_valid(r.p + row.begin, row.end - row.begin)
+    r.has_nul = memchr(r.p + row.begin, 0, <size_t> (row.end - row.begin)) != NULL
 
 
 cdef inline bint row_read(reader_t* r, const row_t* row) noexcept nogil:
@@ -154,13 +180,7 @@ cdef inline bint row_read(reader_t* r, const row_t* row) noexcept nogil:
 
 cdef inline bint row_is_plain(const reader_t* r, const row_t* row) noexcept nogil:
     """Tell whether shortcuts may read the row."""
-    cdef const unsigned char* p = r.p + row.begin
-    cdef Py_ssize_t n = row.end - row.begin
-    if row.is_odd or row.ncells < r.plan.ncolumns:
-        return False
-    if not r.is_utf8 and not utf8_valid(p, n):
-        return False
-    return not r.has_nul or memchr(p, 0, <size_t> n) == NULL
+    return not row.is_odd and row.ncells >= r.plan.ncolumns and r.is_utf8 and not r.has_nul
 
 
 cdef inline bint row_open_shortcut(reader_t* r, const row_t* row, shortcut_row_t* out) noexcept nogil:

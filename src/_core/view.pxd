@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from _core.columns cimport COLUMN_PADDING, column_t
+from _core.columns cimport COLUMN_EMPTY, COLUMN_PADDING, column_t
 from _core.span cimport span_of, span_t
 
 ctypedef struct rows_t:
@@ -39,8 +39,8 @@ cdef inline void view_open(view_t* view, const column_t* column, int field, int 
     view.field = field
     view.validity = column.validity
     view.offsets = column.offsets
-    view.data = column.data
-    view.end = column.data + column.capacity + COLUMN_PADDING if column.data != NULL else NULL
+    view.data = <const unsigned char*> column.data if column.data != NULL else COLUMN_EMPTY
+    view.end = view.data + column.capacity + COLUMN_PADDING
 
 
 cdef inline bint view_has(const view_t* view, Py_ssize_t row) noexcept nogil:

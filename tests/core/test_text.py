@@ -76,6 +76,39 @@ def test_one_byte_changed_anywhere(text: str, place: int, byte: int) -> None:
     hold_to_python([bytes(data)])
 
 
+@pytest.mark.parametrize("before", ["a", "é"], ids=["ascii", "wide"])
+@pytest.mark.parametrize("place", range(27, 35))
+def test_faults_across_the_end_of_a_block(before: str, place: int) -> None:
+    """Blocks are of 32 bytes; what is wrong may begin in one and show in the next."""
+    start = before.encode() + b"a" * (place - len(before.encode()))
+    pairs = [bytes(each) for each in itertools.product(EDGE_BYTES, repeat=2)]
+    longer = [
+        bytes(each)
+        for each in itertools.product(
+            bytes.fromhex("e0edeff0f4f5"), bytes.fromhex("41809fa0bf"), b"\x80", b"\xbfa"
+        )
+    ]
+    hold_to_python([start + each + end for each in pairs + longer for end in (b"", b"z" * 40)])
+
+
+@given(
+    st.lists(st.text("a é漢😀", max_size=60), min_size=100, max_size=400),
+    st.dictionaries(
+        st.integers(0, 399), st.sampled_from([b"\0", b"\xc3", b"\xed\xa0\x80", b"\xff"]), max_size=6
+    ),
+)
+def test_unreadable_records_among_many(texts: list[str], faults: dict[int, bytes]) -> None:
+    """Thousands of bytes are looked over together: each fault is found where it is, and nowhere else."""
+    data = [text.encode() + faults.get(i, b"") for i, text in enumerate(texts)]
+    for given_text, found in zip(data, readings(TEXT, data), strict=True):
+        if not is_utf8(given_text):
+            assert found == ENCODING
+        elif b"\0" in given_text:
+            assert found == [Code.NUL]
+        else:
+            assert found == given_text.decode()
+
+
 # Lengths ————————————————————————————————————————————————————————————————————————————————————————————
 
 
