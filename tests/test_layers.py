@@ -44,7 +44,7 @@ OUTSIDERS = {
     "rich": ("console",),
     "kombu": ("products.broker",),
     "fastjsonschema": ("json_schema",),
-    "pyarrow": ("stores.arrow", "stores.parquet", "stores.files"),
+    "pyarrow": ("stores.arrow", "readers.arrow"),
 }
 
 

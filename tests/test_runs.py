@@ -265,6 +265,10 @@ def test_a_dialect_and_a_mapping_are_part_of_a_run() -> None:
     Path("feed.txt").write_text("id|cost\nA|1\n")
     options = RunOptions(dialect=Dialect(delimiter="|"), mapping={"sku": "id", "price": "cost"})
     assert validate("feed.txt", ITEMS, options=options).successes == 1
+    Path("feed.jsonl").write_text('{"id": "A", "cost": 1}\n')
+    options = RunOptions(dialect=Dialect(format="jsonl"), mapping={"sku": "id", "price": "cost"})
+    load("feed.jsonl", "out.csv", ITEMS, options=options)
+    assert Path("out.csv").read_text().splitlines()[1].startswith("A,1")
 
 
 def test_a_feed_that_is_replaced_while_the_run_starts_is_noticed(here: Path) -> None:

@@ -232,7 +232,7 @@ class _Writer:
         return cells[0].strip(quote or None).decode("utf-8", "replace"), rest
 
 
-def check_exportable(paths: Sequence[str], columns: tuple[str, ...] | None, *, can_reread: bool) -> None:
+def check_exportable(feeds: Sequence[object], columns: tuple[str, ...] | None, *, can_reread: bool) -> None:
     """Refuse to note failures of what cannot be written in its own words.
 
     Raises
@@ -240,7 +240,7 @@ def check_exportable(paths: Sequence[str], columns: tuple[str, ...] | None, *, c
     UsageError
         There are several feeds, it cannot be read twice, or its columns have no names.
     """
-    if len(paths) != 1:
+    if len(feeds) != 1:
         raise UsageError(
             "--failed writes the records of one feed, in its own dialect; run the feeds one by one."
         )

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from feedmill.channel import Channel
 from feedmill.errors import UsageError
 from feedmill.kernel import arrow_stream, empty_batch
-from feedmill.readers import find_feeds
+from feedmill.readers import find_sources
 from feedmill.records import Base, Reject, rejects_of
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.runs import run_feeds
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from feedmill.kernel import Batch, Record
     from feedmill.pipeline import Pipeline
+    from feedmill.readers import Source
     from feedmill.report import Report
     from feedmill.schema import Schema
 
@@ -49,7 +50,7 @@ type Way = Literal["records", "batches", "a stream"]
 
 
 def read(
-    feeds: Sequence[str] | str,
+    feeds: Sequence[Source] | Source,
     schema: Schema,
     *,
     rejects: Tell | list[Reject] | None = None,
@@ -88,11 +89,11 @@ def read(
     """
     if options.resume:
         raise UsageError("read has nothing to resume: it keeps no state; leave resume out.")
-    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    sources = find_sources(feeds)
     tell = rejects.append if isinstance(rejects, list) else rejects
     handover = _Handover()
     return Records(
-        lambda options: run_feeds(paths, schema, handover, options=options),
+        lambda options: run_feeds(sources, schema, handover, options=options),
         _Taken(schema, handover, tell),
         options,
     )

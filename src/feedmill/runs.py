@@ -33,7 +33,7 @@ from feedmill.pipeline import (
     RejectWriter,
     signals,
 )
-from feedmill.readers import BufferPool, Reader, find_feeds, open_feed
+from feedmill.readers import BufferPool, Reader, Source, find_sources, open_source
 from feedmill.readers.blocks import STDIN, Fingerprint
 from feedmill.report import Report
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
@@ -42,13 +42,13 @@ from feedmill.stores.opening import open_sink
 from feedmill.stores.outfile import refuse_overwriting
 from feedmill.stores.protocol import RunInfo, Sink
 from feedmill.stores.rejects import RejectFile
-from feedmill.stores.url import parse_url
+from feedmill.stores.url import FILE_KINDS, parse_url
 
 __all__ = ["RunOptions", "check_feeds", "load", "run_feeds", "run_planned", "validate"]
 
 
 def load(
-    feeds: Sequence[str] | str,
+    feeds: Sequence[Source] | Source,
     to: str,
     schema: Schema,
     *,
@@ -60,10 +60,10 @@ def load(
 
     Parameters
     ----------
-    feeds : str or sequence of str
-        Paths, globs, or ``-``.
+    feeds : str or object, or a sequence of them
+        Paths, globs, or ``-``; objects that offer an Arrow stream (``__arrow_c_stream__``).
     to : str
-        ``sqlite:///file.db``, ``postgresql://…``, or a file name ending in .csv or .jsonl.
+        ``sqlite:///file.db``, ``postgresql://…``, or a file name ending in .csv, .jsonl, .parquet or .arrow.
     schema : Schema
         What the records have to be; also the table's definition, if it does not exist.
     table : str, optional
@@ -80,15 +80,15 @@ def load(
     TooManyFailuresError
         The failure limit was passed.
     """
-    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
-    _check_outputs(paths, {"--to": parse_url(to).path, "--rejects": options.rejects})
-    name = table or schema.name or _table_name(paths[0])
+    sources = find_sources(feeds)
+    _check_outputs(sources, {"--to": parse_url(to).path, "--rejects": options.rejects})
+    name = table or schema.name or _table_name(sources[0])
     sink = open_sink(to, schema, name, mode=mode, lanes=options.most_lanes)
-    return run_feeds(paths, schema, sink, options=options, lane_key=schema.primary_key)
+    return run_feeds(sources, schema, sink, options=options, lane_key=schema.primary_key)
 
 
 def validate(
-    feeds: Sequence[str] | str,
+    feeds: Sequence[Source] | Source,
     schema: Schema,
     *,
     valid: str | None = None,
@@ -101,18 +101,18 @@ def validate(
     feeds, schema, options
         As for `load`.
     valid : str, optional
-        A .csv or .jsonl file for the good records.
+        A .csv, .jsonl, .parquet or .arrow file for the good records.
     """
-    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    sources = find_sources(feeds)
     if options.resume:
         raise UsageError("validate has nothing to resume: it keeps no state; leave --resume out.")
-    if valid and PurePath(valid).suffix.lower() not in {".csv", ".jsonl"}:
+    if valid and PurePath(valid).suffix.lower() not in FILE_KINDS:
         raise UsageError(
-            f"{valid}: good records are written as CSV or JSON Lines; name a file ending in .csv or .jsonl."
+            f"{valid}: good records are written to a file; name one ending in {', '.join(FILE_KINDS)}."
         )
-    _check_outputs(paths, {"--valid": valid, "--rejects": options.rejects})
+    _check_outputs(sources, {"--valid": valid, "--rejects": options.rejects})
     sink = open_sink(valid, schema, "", mode="replace") if valid else None
-    return run_feeds(paths, schema, sink, options=options)
+    return run_feeds(sources, schema, sink, options=options)
 
 
 def check_feeds(feeds: Sequence[str], schema: Schema, options: RunOptions = DEFAULT_OPTIONS) -> None:
@@ -128,12 +128,12 @@ def check_feeds(feeds: Sequence[str], schema: Schema, options: RunOptions = DEFA
     for path in feeds:
         if path == STDIN or Path(path).is_fifo() or Path(path).is_char_device():
             continue
-        with open_feed(path, options.dialect, options.chunk_size) as reader:
+        with open_source(path, options.dialect, options.chunk_size) as reader:
             reader.bind(schema, options.mapping)
 
 
 def run_feeds(
-    feeds: Sequence[str],
+    feeds: Sequence[Source],
     schema: Schema,
     sink: Sink | None,
     *,
@@ -144,8 +144,8 @@ def run_feeds(
 
     Parameters
     ----------
-    feeds : sequence of str
-        Paths, or ``-``, as `feedmill.readers.find_feeds` gives them.
+    feeds : sequence of Source
+        As `feedmill.readers.find_sources` gives them.
     sink : Sink or None
         Where good records go; None checks them only.
     lane_key : sequence of str
@@ -160,8 +160,8 @@ def run_feeds(
     buffers = BufferPool()
     with ExitStack() as stack:
         opened = []
-        for path in feeds:
-            opened.append(_opened(path, schema, options, buffers, lane_key))
+        for source in feeds:
+            opened.append(_opened(source, schema, options, buffers, lane_key))
             stack.callback(opened[-1].close)
         run = _run_info(opened, schema, options)
         if isinstance(options.progress, SizedProgress):
@@ -251,7 +251,6 @@ class _OpenedFeed:
     stays open.
     """
 
-    path: str
     plan: Plan
     columns: tuple[str, ...] | None
     fingerprint: Fingerprint | None
@@ -264,28 +263,31 @@ class _OpenedFeed:
     @classmethod
     def open(
         cls,
-        path: str,
+        source: Source,
         schema: Schema,
         options: RunOptions,
         buffers: BufferPool,
         lane_key: Sequence[str],
     ) -> Self:
-        def reopen() -> Reader:
-            return open_feed(path, options.dialect, options.chunk_size, buffers)
+        def bound() -> tuple[Reader, tuple[str, ...] | None]:
+            reader = open_source(source, options.dialect, options.chunk_size, buffers)
+            try:
+                return reader, reader.bind(schema, options.mapping)
+            except BaseException:
+                reader.close()
+                raise
 
-        reader = reopen()
+        reader, columns = bound()
         try:
-            columns = reader.bind(schema, options.mapping)
             transform = options.transform
             feed = cls(
-                path=path,
                 plan=Plan(schema, reader.dialect, columns, lane_key),
                 columns=reader.columns,
                 fingerprint=reader.fingerprint,
                 bytes_total=reader.bytes_total,
                 name=reader.name,
                 reader=reader,
-                reopen=reopen,
+                reopen=lambda: bound()[0],
                 callback=Callback(transform, schema, lane_key) if transform else None,
             )
         except BaseException:
@@ -312,24 +314,24 @@ class _OpenedFeed:
 
 
 def _opened(
-    path: str, schema: Schema, options: RunOptions, buffers: BufferPool, lane_key: Sequence[str]
+    source: Source, schema: Schema, options: RunOptions, buffers: BufferPool, lane_key: Sequence[str]
 ) -> _OpenedFeed:
     """Open a feed; a pipe that nobody writes to may make that wait for ever, unless there is a limit."""
     limit_s = options.stall_timeout_s
     if limit_s is None:
-        return _OpenedFeed.open(path, schema, options, buffers, lane_key)
+        return _OpenedFeed.open(source, schema, options, buffers, lane_key)
     opened: Future[_OpenedFeed] = Future()
 
     def work() -> None:
         try:
-            opened.set_result(_OpenedFeed.open(path, schema, options, buffers, lane_key))
+            opened.set_result(_OpenedFeed.open(source, schema, options, buffers, lane_key))
         except BaseException as error:
             opened.set_exception(error)
 
     threading.Thread(target=work, name="feedmill-opening-1", daemon=True).start()
     if wait([opened], limit_s).done:
         return opened.result()
-    raise StallError(f"nothing has moved for {limit_s:g} s: opening feed {path} waits for its header")
+    raise StallError(f"nothing has moved for {limit_s:g} s: opening feed {source} waits for its header")
 
 
 def _bytes_under_way(options: RunOptions) -> int:
@@ -368,9 +370,10 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
     )
 
 
-def _check_outputs(feeds: Sequence[str], outputs: Mapping[str, str | None]) -> None:
+def _check_outputs(feeds: Sequence[Source], outputs: Mapping[str, str | None]) -> None:
     refuse_overwriting(
-        {name: path for name, path in outputs.items() if path}, [feed for feed in feeds if feed != STDIN]
+        {name: path for name, path in outputs.items() if path},
+        [feed for feed in feeds if isinstance(feed, str) and feed != STDIN],
     )
 
 
@@ -384,6 +387,6 @@ def _digest(content: object) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _table_name(path: str) -> str:
+def _table_name(feed: Source) -> str:
     """Name a table after a feed: ``data/items.csv.gz`` fills ``items``."""
-    return "" if path == "-" else PurePath(path).name.partition(".")[0]
+    return PurePath(feed).name.partition(".")[0] if isinstance(feed, str) and feed != STDIN else ""

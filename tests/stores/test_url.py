@@ -88,7 +88,6 @@ def test_no_mistake_shows_the_secret(url: str) -> None:
         ("sqlite:///", "name a file"),
         ("sqlite:///:memory:", "name a file"),
         ("sqlite:///a.db?mode=ro", "no parameters"),
-        ("out.parquet", "cannot be written yet"),
         ("out.txt", "use sqlite:///file.db"),
         ("", "use sqlite:///file.db"),
         ("mysql://db", "'mysql'"),

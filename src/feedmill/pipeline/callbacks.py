@@ -131,7 +131,7 @@ class ChangedBatch:
         self._built = built
         self._findings = list(merge(before.rejects(), built.rejects(), made.findings, key=itemgetter(2)))
         self.dropped = made.dropped
-        self.errors: Mapping[int, str] = made.errors
+        self.errors: Mapping[int, str] = {**getattr(before, "errors", {}), **made.errors}
         self.failures = built.records - built.rows - made.dropped
 
     def __getattr__(self, name: str) -> object:

@@ -5,21 +5,26 @@ encoded is said by the dialect, and only contradicted where the bytes leave no d
 """
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedError
+from feedmill.readers.arrow import ArrowReader, ArrowStreamable, is_columnar
 from feedmill.readers.blocks import STDIN, ByteSource, FileSource, HeadedSource
 from feedmill.readers.buffers import BufferPool
 from feedmill.readers.compressed import MAGIC_BYTES, DecompressedSource, compression_of
 from feedmill.readers.delimited import DelimitedReader
 from feedmill.readers.jsonlines import JsonLinesReader
+from feedmill.readers.opened import Reader
 from feedmill.readers.transcoded import TranscodedSource
 
-__all__ = ["CHUNK_BYTES", "find_feeds", "open_feed", "open_text"]
+__all__ = ["CHUNK_BYTES", "Source", "find_feeds", "find_sources", "open_feed", "open_source", "open_text"]
+
+type Source = str | ArrowStreamable
+"""A path, a glob or ``-``; or an object that offers an Arrow stream."""
 
 CHUNK_BYTES: Final = 1 << 20
 """Bytes of a chunk by default: enough to hide what a chunk costs, little enough for a cache and a channel."""
@@ -27,8 +32,8 @@ CHUNK_BYTES: Final = 1 << 20
 # First bytes of what people hand in by mistake.
 _NOT_TEXT: Final = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet); unzip it, or export it as CSV",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
+    b"PAR1": "a Parquet file, which load, validate and read take by its path",
+    b"ARROW1": "an Arrow file, which load, validate and read take by its path",
     b"SQLite": "an SQLite database",
     b"%PDF-": "a PDF document",
     b"\x7fELF": "a program",
@@ -68,6 +73,37 @@ def find_feeds(patterns: Iterable[str]) -> list[str]:
     if feeds.count(STDIN) > 1:
         raise FeedError("standard input (-) can be read once only")
     return feeds
+
+
+def find_sources(sources: Sequence[Source] | Source) -> list[Source]:
+    """List what is to be read: feeds as `find_feeds` does, and objects as they are."""
+    if isinstance(sources, str) or not isinstance(sources, Sequence):
+        sources = [sources]
+    found: list[Source] = []
+    for source in sources:
+        if isinstance(source, str):
+            found += find_feeds([source])
+        elif isinstance(source, ArrowStreamable):
+            found.append(source)
+        else:
+            raise FeedError(
+                f"{type(source).__name__} is no feed: give a path as text, or an object that offers an Arrow "
+                "stream (__arrow_c_stream__)"
+            )
+    find_feeds(source for source in found if isinstance(source, str) and source == STDIN)
+    return found
+
+
+def open_source(
+    source: Source,
+    dialect: Dialect | None = None,
+    chunk_size: int = CHUNK_BYTES,
+    buffers: BufferPool | None = None,
+) -> Reader:
+    """Open a feed, a file of columns, or an object that offers an Arrow stream; else as `open_feed`."""
+    if isinstance(source, str) and not is_columnar(source):
+        return open_feed(source, dialect, chunk_size, buffers)
+    return ArrowReader(source, chunk_size)
 
 
 def open_feed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from feedmill.errors import UsageError
+from feedmill.stores.arrow import ArrowSink
 from feedmill.stores.ddl import TableName
 from feedmill.stores.files import FileSink
 from feedmill.stores.merge import MODES, Mode
@@ -42,6 +43,8 @@ def open_sink(
     target = parse_url(url)
     if target.kind in {"csv", "jsonl"}:
         return FileSink(target, schema, mode)
+    if target.kind in {"parquet", "arrow"}:
+        return ArrowSink(target, schema, mode)
     if not table:
         raise UsageError(f"{target.text}: name the table to load, as in --table items.")
     name = TableName.parse(table)

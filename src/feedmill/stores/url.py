@@ -17,10 +17,18 @@ from urllib.parse import unquote
 
 from feedmill.errors import UrlError
 
-Kind = Literal["sqlite", "postgresql", "csv", "jsonl"]
+Kind = Literal["sqlite", "postgresql", "csv", "jsonl", "parquet", "arrow"]
 
-EXAMPLES = "sqlite:///file.db, postgresql://user@host/database, or a file ending in .csv or .jsonl"
-LATER = {".parquet", ".arrow"}
+EXAMPLES = (
+    "sqlite:///file.db, postgresql://user@host/database, or a file ending in .csv, .jsonl, .parquet or .arrow"
+)
+FILE_KINDS: dict[str, Kind] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",  # version 2 of Feather is Arrow's file format
+}
 # libpq's keywords that hold a secret.
 SECRET_WORDS = ("password", "sslpassword")
 SECRET_PARAMETER = re.compile(r"(?i)([?&](?:ssl)?password=)[^&]*")
@@ -36,7 +44,7 @@ class Target:
     Parameters
     ----------
     kind : str
-        ``sqlite``, ``postgresql``, ``csv`` or ``jsonl``.
+        ``sqlite``, ``postgresql``, ``csv``, ``jsonl``, ``parquet`` or ``arrow``.
     path : str
         The file; "" for PostgreSQL.
     settings : dict of str to str
@@ -70,7 +78,7 @@ def parse_url(url: str) -> Target:
     ----------
     url : str
         ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://…``, ``postgres://…``, or the
-        name of a file ending in ``.csv`` or ``.jsonl``.
+        name of a file ending in ``.csv``, ``.jsonl``, ``.parquet``, ``.arrow`` or ``.feather``.
 
     Raises
     ------
@@ -110,13 +118,9 @@ def redacted(url: str) -> str:
 
 def parse_file_name(name: str) -> Target:
     """Tell a file's kind by its ending."""
-    ending = PurePath(name).suffix.lower()
-    if ending == ".csv":
-        return Target("csv", name, text=name)
-    if ending == ".jsonl":
-        return Target("jsonl", name, text=name)
-    if ending in LATER:
-        raise UrlError(f"{name}: {ending} files cannot be written yet; name a .csv or .jsonl file.")
+    kind = FILE_KINDS.get(PurePath(name).suffix.lower())
+    if kind is not None:
+        return Target(kind, name, text=name)
     # Not repeated: libpq's other notation, "host=… password=…", is an easy mistake here.
     raise UrlError(f"That is no store's URL and no file name with an ending known here; use {EXAMPLES}.")
 

@@ -1,0 +1,162 @@
+"""Arrow's columns as what the kernel reads: as text where that means the same, or as Python's values.
+
+A value of a field's own type is taken as it is: no format, missing value or transform has a say in it. As
+text it would be subject to all of these, so only fields without them are written as text. Text itself is
+always read as a cell would be.
+
+What pyarrow cannot make a value of Python of (a date in the year 20,000, text that is no UTF-8) is handed on
+as text, for the kernel to say what is wrong with it.
+
+If you add a kind to `_text`: the tests hold both ways to the same values and findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from feedmill.schema import Field, Schema
+
+__all__ = ["text_of", "values_of"]
+
+_PLAIN_SCALE: Final = 6
+"""Digits after the point up to which pyarrow never writes a decimal with an exponent."""
+
+
+# As text
+
+
+def text_of(columns: Sequence[pa.Array | None], rows: int, schema: Schema) -> bytes | None:
+    """Write rows as CSV: text in quotes, a missing value as nothing; None if that might not mean the same."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    texts = []
+    for column, field in zip(columns, schema.fields, strict=True):
+        missing = schema.missing_values if field.missing_values is None else field.missing_values
+        try:
+            text = pa.nulls(rows, pa.string()) if column is None else _text(column, field, missing)
+        except pa.ArrowException:
+            return None
+        if text is None:
+            return None
+        texts.append(text)
+    if len(texts) == 1 and texts[0].null_count:
+        return None  # a line with nothing on it is no record
+    out = pa.BufferOutputStream()
+    table = pa.RecordBatch.from_arrays(texts, [str(number) for number in range(len(texts))])
+    how = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    pyarrow.csv.write_csv(table, out, how)
+    return cast("bytes", out.getvalue().to_pybytes())
+
+
+def _text(column: pa.Array, field: Field, missing: Sequence[str]) -> pa.Array | None:
+    """Write a column as its field is sure to read it; None if there is no such way."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if _is_text(kind):
+        # A binary column is looked at as text without asking whether it is UTF-8: the kernel asks.
+        return column.view(pa.string()) if pa.types.is_binary(kind) else column.cast(pa.string())
+    # Of a field's own notation, or of what has to be done to text, a value that is no text knows nothing.
+    if field.transforms or set(missing) - {""} or field.format != "default" or field.categories:
+        return None
+    return _value_text(column, field)
+
+
+def _value_text(column: pa.Array, field: Field) -> pa.Array | None:
+    """Write values that are no text, for a field that reads the usual notation."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    types, kind = pa.types, column.type
+    if types.is_integer(kind) and field.type in {"integer", "number"}:
+        return column.cast(pa.string())
+    if types.is_boolean(kind) and field.type == "boolean" and field.true_values and field.false_values:
+        return pc.if_else(column, field.true_values[0], field.false_values[0])
+    if types.is_date(kind) and field.type == "date":
+        return column.cast(pa.date32()).cast(pa.string())
+    if types.is_time(kind) and field.type == "time":
+        return column.cast(pa.time64("us")).cast(pa.string())
+    if types.is_timestamp(kind) and field.type == "datetime":
+        text = column.cast(_plain(kind)).view(pa.timestamp("us")).cast(pa.string())
+        return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T", max_replacements=1), "Z", "")
+    if field.type != "number" or field.decimal_char != ".":
+        return None
+    if types.is_decimal(kind) and 0 <= kind.scale <= _PLAIN_SCALE and field.storage == "decimal":
+        return column.cast(pa.string())
+    if types.is_floating(kind) and field.storage == "float64" and pc.all(pc.is_finite(column)).as_py():
+        return column.cast(pa.string())
+    return None
+
+
+# As Python's values
+
+
+def values_of(column: pa.Array) -> list[object]:
+    """Make values of Python, of a whole column if all of it can be."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    try:
+        if pa.types.is_float32(kind) or pa.types.is_float16(kind):
+            # Of 0.1 in 32 bits the digits that tell it, and not those of the double that is nearest to it.
+            return [None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()]
+        plain = column.cast(_plain(kind))
+        # Without a zone, which means UTC here, as pyarrow takes 40 µs to put one on.
+        values: list[object] = (
+            plain.view(pa.timestamp("us")) if pa.types.is_timestamp(kind) else plain
+        ).to_pylist()
+    except Exception:  # whatever it is, it is of one cell, and the others know nothing of it
+        return [_value(cell) for cell in column]
+    return values
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Name the type that becomes a value of Python without another library: microseconds, UTC, text."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", "UTC" if kind.tz else None)
+    if pa.types.is_time64(kind):
+        return pa.time64("us")
+    if pa.types.is_duration(kind):
+        return pa.duration("us")
+    if pa.types.is_binary(kind):
+        return pa.string()
+    return pa.large_string() if pa.types.is_large_binary(kind) else kind
+
+
+def _value(cell: pa.Scalar) -> object:
+    """Make a value of Python of one cell, or what the kernel is sure to refuse: its text, or the cell."""
+    import pyarrow as pa
+
+    kind = cell.type
+    if not cell.is_valid:
+        return None
+    if _is_text(kind):
+        # What is no UTF-8 becomes lone surrogates, which the kernel refuses as such.
+        return bytes(cell.as_buffer()).decode("utf-8", "surrogateescape")
+    try:
+        return cast("object", cell.cast(_plain(kind)).as_py())
+    except Exception:
+        if not pa.types.is_temporal(kind):
+            return cell
+    text = str(cell.cast(pa.string()).as_py())
+    return text.replace(" ", "T", 1) if pa.types.is_timestamp(kind) else text
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(check(kind) for check in (*checks, pa.types.is_string_view, pa.types.is_binary_view))
