@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from feedmill.errors import RunError, UsageError
 from feedmill.products.lot import SqlLot
+from feedmill.products.postgres import PostgresProducts
 from feedmill.report import Outcomes, Report
 from feedmill.runs import RunOptions
 from tests.products.feeds import REFUSED_PRICE, REFUSED_TITLE, Row, random_rows, rows, write_feed
@@ -173,3 +175,34 @@ def writes(rig: PostgresRig) -> dict[str, tuple[int, ...]]:
             " WHERE relname IN ('products', 'product_dealers', 'product_integration', 'outbox', 'dealers')"
         ).fetchall()
     return {name: tuple(counts) for name, *counts in found}
+
+
+def test_two_processes_on_one_source_double_nothing(
+    sql_rig: SqlRig, tmp_path: Path, short_ranges: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = write_feed(tmp_path / "a.csv", rows(200))
+    barrier = threading.Barrier(2)
+    met: set[int] = set()
+    upsert = PostgresProducts.upsert
+
+    def meet(self: PostgresProducts, *arguments: object) -> None:
+        """Have each look the first rows up before the other writes any."""
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            barrier.wait(30)
+        upsert(self, *arguments)
+
+    monkeypatch.setattr(PostgresProducts, "upsert", meet)
+    reports: list[Report] = []
+
+    def work() -> None:
+        reports.append(process(sql_rig, feed, options=RunOptions(chunk_size=short_ranges)).report)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reports[0].outcomes + reports[1].outcomes == Outcomes(inserted=200, unchanged=200)
+    tables = sql_rig.tables()
+    assert len(tables.events) == len(tables.outcomes) == len(tables.offers) == 200

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from feedmill.products.doorbell import Ring
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Session, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is to be known of the rows that an upsert has written.
+
+    Attributes
+    ----------
+    key : str
+        The columns that name them.
+    meant : str
+        The query for the rows that are meant to be written: the key's columns, and is_new where the follow-up
+        asks for it.
+    """
+
+    key: str
+    meant: str
 
 
 class SqlDatabase[T: Transaction](Protocol):
@@ -40,6 +58,13 @@ class SqlDatabase[T: Transaction](Protocol):
 
     def probing(self, transaction: T) -> AbstractContextManager[None]:
         """Let look-ups in the block use indexes only."""
+
+    def upsert(self, transaction: T, insert: str, written: Written, follow_up: str) -> None:
+        """Run an INSERT … ON CONFLICT, and a statement that reads what it wrote from the table ``written``.
+
+        That has the key's columns and is_new, 1 or 0. It is less than was meant where another process was
+        faster with the same rows: only one of them has inserted each.
+        """
 
     def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
         """Write the query for rows of a parameter that holds a JSON array of arrays, with names and types."""

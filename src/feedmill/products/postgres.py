@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 
 from feedmill.errors import UsageError
+from feedmill.products.database import Written
 from feedmill.products.staged import fields_fed, staging_tables
 from feedmill.stores.postgres import (
     FREE_PLANS,
@@ -85,6 +86,13 @@ class PostgresProducts:
         transaction.execute(PIN_PLANS)
         yield
         transaction.execute(FREE_PLANS)
+
+    def upsert(self, transaction: PostgresTransaction, insert: str, written: Written, follow_up: str) -> None:
+        """Run an upsert and a statement about what it wrote, in one."""
+        # A row version that nobody has locked or updated yet was inserted; source: ExecOnConflictUpdate locks
+        # the stored row first, which leaves this transaction's id in the new version's xmax.
+        returned = f"{written.key}, CASE WHEN xmax = 0 THEN 1 ELSE 0 END AS is_new"
+        transaction.execute(f"WITH written AS ({insert} RETURNING {returned}) {follow_up}")
 
     def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
         """Write the query for rows of a JSON parameter."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from feedmill.products.database import SqlDatabase
+from feedmill.products.database import SqlDatabase, Written
 from feedmill.products.entities import OFFER_COLUMNS, PRODUCT_COLUMNS, Dealer
 from feedmill.products.lot import SqlLot
 from feedmill.products.repositories import Records
@@ -115,7 +115,7 @@ class SqlProducts[T: Transaction]:
         """Write the products that are new or changed; see `repositories.ProductRepository`."""
         transaction = lot.transaction
         others = [name for name in PRODUCT_COLUMNS[1:] if name in columns_fed(lot.part)]
-        transaction.execute("DELETE FROM feedmill_products")
+        transaction.execute(f"DELETE FROM feedmill_products WHERE {_between(records)}")
         with self._database.probing(transaction):
             # Of a product's rows the last one counts, among all of the lot and not of these records only.
             transaction.execute(
@@ -125,10 +125,19 @@ class SqlProducts[T: Transaction]:
                 f" WHERE s.place = 1 AND s.{_between(records)}"
                 f" AND (t.id IS NULL{_or_differs('t', others)})"
             )
-        transaction.execute(
+        if not _has_any(transaction, "feedmill_products", records):
+            return
+        staged = (
+            "FROM feedmill_products AS c LEFT JOIN feedmill_feed AS f ON f.r = c.r"
+            f" WHERE c.{_between(records)}"
+        )
+        self._database.upsert(
+            transaction,
             f"INSERT INTO products ({_listed('', PRODUCT_COLUMNS)}) SELECT {_listed('f', PRODUCT_COLUMNS)}"
-            " FROM feedmill_products AS c LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY f.sku"
-            f" ON CONFLICT (sku) DO {_update(others)}"
+            f" {staged} ORDER BY f.sku ON CONFLICT (sku) DO {_update('products', others)}",
+            Written("sku", f"SELECT f.sku {staged}"),
+            f"DELETE FROM feedmill_products WHERE {_between(records)} AND r NOT IN"
+            " (SELECT f.r FROM written AS w JOIN feedmill_feed AS f ON f.sku = w.sku)",
         )
 
 
@@ -152,7 +161,7 @@ class SqlProductDealers[T: Transaction]:
         """Write the offers that are new or changed; see `repositories.ProductDealerRepository`."""
         transaction = lot.transaction
         others = [name for name in OFFER_COLUMNS if name in columns_fed(lot.part)]
-        transaction.execute("DELETE FROM feedmill_offers")
+        transaction.execute(f"DELETE FROM feedmill_offers WHERE {_between(records)}")
         with self._database.probing(transaction):
             transaction.execute(
                 "INSERT INTO feedmill_offers (r, is_new, dealer_id, product_id)"
@@ -162,17 +171,29 @@ class SqlProductDealers[T: Transaction]:
                 " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
                 f" WHERE s.{_between(records)} AND (o.product_id IS NULL{_or_differs('o', others)})"
             )
-        transaction.execute(
-            f"INSERT INTO product_dealers (dealer_id, product_id, {_listed('', OFFER_COLUMNS)})"
-            f" SELECT c.dealer_id, c.product_id, {_listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
-            " LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE true ORDER BY c.product_id, c.dealer_id"
-            f" ON CONFLICT (product_id, dealer_id) DO {_update(others)}"
-        )
+        if _has_any(transaction, "feedmill_offers", records):
+            self._write(lot, records, others)
         # A record that changed a product may have found its offer unchanged, and the other way round.
         transaction.execute(
-            "INSERT INTO feedmill_effects SELECT r, CASE is_new WHEN 1 THEN 'inserted' ELSE 'updated' END"
-            " FROM feedmill_offers UNION ALL SELECT r, 'updated' FROM feedmill_products"
-            " WHERE r NOT IN (SELECT r FROM feedmill_offers)"
+            "INSERT INTO feedmill_effects SELECT r, 'updated' FROM feedmill_products"
+            f" WHERE {_between(records)} AND r NOT IN (SELECT r FROM feedmill_effects)"
+        )
+
+    def _write(self, lot: SqlLot[T], records: Records, others: Sequence[str]) -> None:
+        """Write what was found to be new or changed, and note which of it was, by the time it was written."""
+        staged = f"FROM feedmill_offers AS c WHERE c.{_between(records)}"
+        self._database.upsert(
+            lot.transaction,
+            f"INSERT INTO product_dealers (dealer_id, product_id, {_listed('', OFFER_COLUMNS)})"
+            f" SELECT c.dealer_id, c.product_id, {_listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
+            f" LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE c.{_between(records)}"
+            " ORDER BY c.product_id, c.dealer_id"
+            f" ON CONFLICT (product_id, dealer_id) DO {_update('product_dealers', others)}",
+            Written("product_id, dealer_id", f"SELECT c.product_id, c.dealer_id, c.is_new {staged}"),
+            "INSERT INTO feedmill_effects"
+            " SELECT c.r, CASE w.is_new WHEN 1 THEN 'inserted' ELSE 'updated' END FROM written AS w"
+            " JOIN feedmill_offers AS c ON c.product_id = w.product_id AND c.dealer_id = w.dealer_id"
+            f" WHERE c.{_between(records)}",
         )
 
 
@@ -212,6 +233,20 @@ def _or_differs(stored: str, names: Sequence[str]) -> str:
     return f" OR ({_listed(stored, names)}) IS DISTINCT FROM ({_listed('s', names)})" if names else ""
 
 
-def _update(names: Sequence[str]) -> str:
-    """Write what is done about a stored row; columns that the feed lacks stay as they are."""
-    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in names) if names else "NOTHING"
+def _update(table: str, names: Sequence[str]) -> str:
+    """Write what is done about a stored row; columns that the feed lacks stay as they are.
+
+    Another process may have written the same meanwhile, and then nothing is left to do.
+    """
+    if not names:
+        return "NOTHING"
+    return (
+        "UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in names)
+        + f" WHERE ({_listed(table, names)}) IS DISTINCT FROM ({_listed('excluded', names)})"
+    )
+
+
+def _has_any(transaction: Transaction, table: str, records: Records) -> bool:
+    """Tell whether there is anything to write: a statement that writes nothing would fire triggers, too."""
+    return bool(transaction.execute(f"SELECT 1 FROM {table} WHERE {_between(records)} LIMIT 1"))

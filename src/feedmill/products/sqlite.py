@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
+from feedmill.products.database import Written
 from feedmill.products.lot import STAGED
 from feedmill.products.staged import fields_fed, staging_tables
 from feedmill.stores.protocol import RangePart
@@ -68,6 +69,11 @@ class SqliteProducts:
     def probing(self, transaction: SqliteTransaction) -> Iterator[None]:  # noqa: ARG002 - the other dialect needs it
         """Do nothing: SQLite always looks rows up by index."""
         yield
+
+    def upsert(self, transaction: SqliteTransaction, insert: str, written: Written, follow_up: str) -> None:
+        """Run an upsert and a statement about what it wrote: all that was meant, as nobody else writes."""
+        transaction.execute(insert)
+        transaction.execute(f"WITH written AS ({written.meant}) {follow_up}")
 
     def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
         """Write the query for rows of a JSON parameter."""
