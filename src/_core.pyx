@@ -27,6 +27,7 @@
 #     patterns         patterns.pxd pcre2.h
 #     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
+#     what is stored   known.pxd     hashes by key                choose.pxd    which rows say something new
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
 #
@@ -36,6 +37,7 @@
 #     compile*.pxi     a schema and a dialect → plan_t             plan.pxi      class Plan
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch, findings.pxi its findings
 #     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
+#     known.pxi        class Known, class Contents
 #
 # Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to
 # is that call's alone. The one thing shared is a plan's list of memory to be used again, which has a lock.
@@ -46,7 +48,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -142,3 +144,4 @@ include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"
 include "_core/encode_streams.pxi"
+include "_core/known.pxi"

@@ -140,17 +140,8 @@ cdef class Batch:
         -------------
         any thread
         """
-        cdef Py_ssize_t wanted = record
-        cdef Py_ssize_t low = 0, high = self.batch.rows, middle
-        while low < high:
-            middle = (low + high) // 2
-            if self.batch.record[middle] < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        if low == self.batch.rows or self.batch.record[low] != wanted:
-            raise ValueError(f"record {record} is none of the batch's rows")
-        return self.batch.line[low], self.batch.byte[low]
+        cdef Py_ssize_t row = row_of(self, record)
+        return self.batch.line[row], self.batch.byte[row]
 
     def numbers(self):
         """List the good records' numbers in the chunk, from 0.
@@ -174,7 +165,9 @@ cdef class Batch:
 
     # The encoders
 
-    def copy_binary(self, lane=0, lanes=1, *, fields=None, record_base=None, pg_types=None):
+    def copy_binary(
+        self, lane=0, lanes=1, *, fields=None, record_base=None, pg_types=None, bytes chosen=None
+    ):
         """Encode rows as PostgreSQL COPY BINARY tuples.
 
         Parameters
@@ -190,6 +183,8 @@ cdef class Batch:
             PostgreSQL's name of the type of each column written to, such as "int4". None, or no `pg_types`,
             is the field's default: text, uuid (strings of that format), int8, numeric, float8, bool, date,
             time, timestamptz.
+        chosen : bytes, optional
+            A byte for each row of the batch; rows with a 0 are left out.
 
         Returns
         -------
@@ -219,6 +214,7 @@ cdef class Batch:
         """
         cdef rows_t rows
         choose_rows(&rows, self.batch, lane, lanes)
+        choose_some(&rows, chosen)
         names = self.plan.names
         choice = copy_choice(self.batch, names, fields, pg_types)
         return encode_copy(self.batch, names, rows, choice, record_base)
@@ -299,7 +295,7 @@ cdef class Batch:
         choose_rows(&rows, self.batch, lane, lanes)
         return encode_jsonl(self.batch, self.plan.names, rows)
 
-    def tuples(self, lane=0, lanes=1, *, record_base=None, str style="python"):
+    def tuples(self, lane=0, lanes=1, *, record_base=None, str style="python", bytes chosen=None):
         """Make a tuple of each row.
 
         Parameters
@@ -313,6 +309,8 @@ cdef class Batch:
             "python": str, int, Decimal, float, bool, date, time, and datetime in UTC. "sqlite": what the
             sqlite3 module stores as it is: decimals, dates and times as text, booleans as 0 and 1 (SQLite
             itself stores NaN as NULL).
+        chosen : bytes, optional
+            A byte for each row of the batch; rows with a 0 are left out.
 
         Returns
         -------
@@ -330,6 +328,7 @@ cdef class Batch:
         """
         cdef rows_t rows
         choose_rows(&rows, self.batch, lane, lanes)
+        choose_some(&rows, chosen)
         return encode_tuples(self.batch, rows, record_base, style)
 
     def dicts(self):
@@ -423,3 +422,17 @@ cdef class Batch:
         any thread
         """
         return arrow_stream(self, (self,), requested_schema)
+
+cdef Py_ssize_t row_of(Batch batch, record) except -1:
+    """Find the row of a good record, whose number in the chunk is given."""
+    cdef Py_ssize_t wanted = record
+    cdef Py_ssize_t low = 0, high = batch.batch.rows, middle
+    while low < high:
+        middle = (low + high) // 2
+        if batch.batch.record[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    if low == batch.batch.rows or batch.batch.record[low] != wanted:
+        raise ValueError(f"record {record} is none of the batch's rows")
+    return low

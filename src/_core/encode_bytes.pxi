@@ -53,6 +53,16 @@ cdef int choose_rows(rows_t* rows, const batch_t* batch, lane, lanes) except -1:
     rows.count = batch.rows
     rows.lane = lane
     rows.lanes = lanes
+    rows.chosen = NULL
+    return 0
+
+
+cdef int choose_some(rows_t* rows, bytes chosen) except -1:
+    """Leave out the rows that have a 0; None leaves out none."""
+    if chosen is not None:
+        if len(chosen) != rows.count:
+            raise ValueError(f"chosen: expected a byte for each of {rows.count} rows, got {len(chosen)}")
+        rows.chosen = <const unsigned char*> PyBytes_AS_STRING(chosen)
     return 0
 
 

@@ -10,6 +10,7 @@ ctypedef struct rows_t:
     Py_ssize_t count
     uint64_t lane
     uint64_t lanes
+    const unsigned char* chosen      # of each row, 0 or 1; NULL: all rows of the lane
 
 
 ctypedef struct view_t:
@@ -25,6 +26,8 @@ ctypedef struct view_t:
 
 cdef inline bint rows_has(const rows_t* rows, Py_ssize_t row) noexcept nogil:
     # The rule that gives each row to one lane.
+    if rows.chosen != NULL and not rows.chosen[row]:
+        return False
     if rows.lanes == 1:
         return True
     if rows.key_hash == NULL:

@@ -77,13 +77,20 @@ class Batch:
         fields: Sequence[int] | None = None,
         record_base: int | None = None,
         pg_types: Sequence[str | None] | None = None,
+        chosen: bytes | None = None,
     ) -> list[bytes]: ...
     def csv(
         self, lane: int = 0, lanes: int = 1, *, delimiter: str = ",", quote: str = '"', line_end: str = "\n"
     ) -> bytes: ...
     def jsonl(self, lane: int = 0, lanes: int = 1) -> bytes: ...
     def tuples(
-        self, lane: int = 0, lanes: int = 1, *, record_base: int | None = None, style: str = "python"
+        self,
+        lane: int = 0,
+        lanes: int = 1,
+        *,
+        record_base: int | None = None,
+        style: str = "python",
+        chosen: bytes | None = None,
     ) -> list[tuple[_Value, ...]]: ...
     def dicts(self) -> list[dict[str, _Value]]: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
@@ -131,3 +138,42 @@ class Record:
     def items(self) -> list[tuple[str, Any]]: ...
     def get(self, name: str, default: object = None) -> Any: ...  # noqa: ANN401 - its field decides
     def asdict(self) -> dict[str, Any]: ...
+
+@final
+class Contents:
+    def __new__(
+        cls,
+        key: Sequence[int],
+        shared_key: Sequence[int],
+        shared: Sequence[int],
+        others: Sequence[int],
+        salt: int = 0,
+    ) -> Contents: ...
+
+@final
+class Known:
+    def __new__(cls, records: int = 0) -> Known: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __len__(self) -> int: ...
+    def load(self, entries: bytes, lane: int = 0, lanes: int = 1) -> None: ...
+    def choose(
+        self,
+        batches: Sequence[Batch],
+        lane: int,
+        lanes: int,
+        contents: Contents,
+        *,
+        everything: bool = False,
+    ) -> tuple[list[bytes], int, int, int, bytes]: ...
+    def forget(
+        self,
+        batches: Sequence[Batch],
+        lane: int,
+        lanes: int,
+        contents: Contents,
+        *,
+        records: Sequence[tuple[int, int]] | None = None,
+    ) -> bytes: ...
+    @staticmethod
+    def compact(entries: bytes) -> bytes: ...

@@ -98,6 +98,7 @@ def cli() -> None:
     metavar="URL",
     help="Process what waits in URL's staging table, instead of feeds.",
 )
+@click.option("--verify", is_flag=True, help="Compare every record with the database, unchanged ones, too.")
 @add_options((BATCH_OPTION, *COMMON_OPTIONS, *DIALECT_OPTIONS))
 def process_command(
     feeds: tuple[str, ...], url: str, staged: str | None, schema: str | None, **arguments: object
@@ -116,6 +117,7 @@ def process_command(
             return process_staged(
                 staged, schema=rules, dealers=known, page_rows=page_rows, options=options, **flags
             )
+        flags["verify"] = bool(arguments["verify"])
         return process_feeds(feeds, url, schema=rules, dealers=known, options=options, **flags)
 
     _run(run, feeds, {**arguments, "schema": schema, "to": staged or url})

@@ -19,7 +19,17 @@ Examples
 
 from collections.abc import Buffer, Callable, Mapping, Sequence
 
-from feedmill._core import Batch, Builder, Checked, Plan, Record, arrow_stream, pattern_engine
+from feedmill._core import (
+    Batch,
+    Builder,
+    Checked,
+    Contents,
+    Known,
+    Plan,
+    Record,
+    arrow_stream,
+    pattern_engine,
+)
 from feedmill.dialect import Dialect
 from feedmill.schema import Field, Schema
 
@@ -27,6 +37,8 @@ __all__ = [
     "Batch",
     "Builder",
     "Checked",
+    "Contents",
+    "Known",
     "Plan",
     "Record",
     "arrow_stream",

@@ -124,6 +124,7 @@ class SqlRig:
         lanes: int = 1,
         create_dealers: bool = False,
         every_outcome: bool = False,
+        verify: bool = False,
         options: RunOptions | None = None,
     ) -> Iterator[Job]:
         with self.opened(lanes) as opened:
@@ -132,6 +133,7 @@ class SqlRig:
                 database,
                 create_dealers=create_dealers,
                 every_outcome=every_outcome,
+                verify=verify,
                 options=options or RunOptions(),
             )
 

@@ -13,10 +13,12 @@ import psycopg
 import pytest
 
 from feedmill.errors import RunError, UsageError
+from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
 from feedmill.products.postgres import PostgresProducts
 from feedmill.report import Outcomes, Report
 from feedmill.runs import RunOptions
+from feedmill.stores.protocol import RunInfo
 from tests.products.feeds import REFUSED_PRICE, REFUSED_TITLE, Row, random_rows, rows, write_feed
 from tests.products.rigs import PostgresRig, SqlRig
 from tests.products.test_process import process, without_runs
@@ -183,16 +185,22 @@ def test_two_processes_on_one_source_double_nothing(
     feed = write_feed(tmp_path / "a.csv", rows(200))
     barrier = threading.Barrier(2)
     met: set[int] = set()
-    upsert = PostgresProducts.upsert
+    upsert, begin = PostgresProducts.upsert, SqlIntegrations.begin
 
-    def meet(self: PostgresProducts, *arguments: object) -> None:
+    def meet(self: PostgresProducts, *arguments: Any) -> None:  # noqa: ANN401 - whatever upsert takes
         """Have each look the first rows up before the other writes any."""
         if threading.get_ident() not in met:
             met.add(threading.get_ident())
-            barrier.wait(30)
+            barrier.wait(60)
         upsert(self, *arguments)
 
+    def begin_together(self: SqlIntegrations[Any], run: RunInfo) -> RunInfo:
+        effective = begin(self, run)
+        barrier.wait(60)
+        return effective
+
     monkeypatch.setattr(PostgresProducts, "upsert", meet)
+    monkeypatch.setattr(SqlIntegrations, "begin", begin_together)
     reports: list[Report] = []
 
     def work() -> None:

@@ -13,6 +13,7 @@ repositories   the protocols: dealers, products, product_dealers, integrations, 
 sql, journal   their one implementation in SQL, for any `database.SqlDatabase`
 postgres       PostgreSQL, and
 sqlite         SQLite: the few things that differ
+memory         what is stored already, so that it need not be sent
 lot, staged    the rows of one transaction, in temporary tables
 staging        the staging table as a feed
 retry          failed records, mended, once more

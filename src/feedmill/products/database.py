@@ -53,8 +53,11 @@ class SqlDatabase[T: Transaction](Protocol):
     def session(self, role: str, *, staged: bool = False) -> Session[T]:
         """Make a session for the calling thread, with the temporary tables or without."""
 
-    def fill(self, transaction: T, part: RangePart) -> None:
-        """Empty the temporary tables and bring a part's rows into feedmill_feed."""
+    def fill(self, transaction: T, part: RangePart, chosen: Sequence[bytes] | None = None) -> None:
+        """Empty the temporary tables and bring a part's rows into feedmill_feed.
+
+        With `chosen`, those only that have a 1 there, in the bytes of their slice.
+        """
 
     def probing(self, transaction: T) -> AbstractContextManager[None]:
         """Let look-ups in the block use indexes only."""
@@ -80,6 +83,21 @@ class SqlDatabase[T: Transaction](Protocol):
 
     def ring(self, channel: str) -> Ring | None:
         """Listen for what is committed; None where the database cannot tell."""
+
+    def await_memory(self, transaction: T) -> None:
+        """Wait for all transactions that `open_memory` let write hashes, and hold up others."""
+
+    def exclude_writers(self, transaction: T) -> bool:
+        """Wait for all that write to the tables of products, and hold up others; False if that takes long."""
+
+    def open_memory(self, transaction: T, owner: str) -> bool:
+        """Let the transaction change products without a note that it did; False if the owner is another."""
+
+    def close_memory(self, transaction: T) -> None:
+        """Take notes again."""
+
+    def blobs(self, transaction: T, query: str) -> list[bytes]:
+        """Read a column of bytes."""
 
     def lock_migrations(self, transaction: T) -> None:
         """Let one process at a time migrate, until the transaction ends."""

@@ -32,6 +32,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
     dealers: Path | None = None,
     create_dealers: bool = False,
     every_outcome: bool = False,
+    verify: bool = False,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> Report:
     """Process product feeds into a database.
@@ -50,6 +51,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         Whether dealers that are not known are created; else their records fail.
     every_outcome : bool
         Whether records that change nothing get a row of ``product_integration``, too.
+    verify : bool
+        Whether every record is compared with what is stored, whatever earlier runs have noted about it.
     options : RunOptions
 
     Raises
@@ -73,6 +76,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
             schema=rules,
             create_dealers=create_dealers,
             every_outcome=every_outcome,
+            verify=verify,
             options=options,
         )
         job.dealers.save(known)
@@ -129,6 +133,7 @@ def make_job[T: Transaction](
     schema: Schema | None = None,
     create_dealers: bool = False,
     every_outcome: bool = False,
+    verify: bool = False,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> ProcessProducts[SqlLot[T]]:
     """Put a job together whose five parts are all kept in one database.
@@ -137,14 +142,14 @@ def make_job[T: Transaction](
     ----------
     database : SqlDatabase
         Open and migrated, as `open_products` gives it.
-    schema, create_dealers, every_outcome, options
+    schema, create_dealers, every_outcome, verify, options
         As for `process_feeds`.
     """
     return ProcessProducts(
         dealers=SqlDealers(database, create=create_dealers),
         products=SqlProducts(database),
         product_dealers=SqlProductDealers(database),
-        integrations=SqlIntegrations(database, every_outcome=every_outcome),
+        integrations=SqlIntegrations(database, every_outcome=every_outcome, verify=verify),
         queue=SqlQueue(database),
         schema=product_schema() if schema is None else schema,
         options=options,

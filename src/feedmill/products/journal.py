@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from feedmill.errors import StoreError, UsageError
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.products.lists import FailureList, SuccessList
 from feedmill.products.lot import SqlLot
+from feedmill.products.memory import EVERYTHING, LaneMemory, Memory
 from feedmill.products.outcomes import record_outcomes
 from feedmill.products.sql import UnknownDealersError, save_dealers
 from feedmill.stores import ledger
@@ -19,6 +22,10 @@ from feedmill.stores.transaction import Session, Transaction
 TARGET = "products"
 
 
+class _RefusedError(Exception):
+    """The database refused a record, so one that was left out may have to take its place."""
+
+
 class SqlIntegrations[T: Transaction]:
     """Runs and outcomes in ``feedmill_runs``, ``feedmill_ledger`` and ``product_integration``.
 
@@ -27,12 +34,18 @@ class SqlIntegrations[T: Transaction]:
     database : SqlDatabase
     every_outcome : bool
         Whether records that changed nothing get a row, too.
+    verify : bool
+        Whether every record is compared with what is stored, whatever earlier runs have noted.
     """
 
-    def __init__(self, database: SqlDatabase[T], *, every_outcome: bool = False) -> None:
+    def __init__(
+        self, database: SqlDatabase[T], *, every_outcome: bool = False, verify: bool = False
+    ) -> None:
         self.database = database
         self.lanes = database.lanes
         self._every_outcome = every_outcome
+        # A record that gets a row has to be sent.
+        self._memory = Memory(database, is_trusted=not verify, leaves_out=not every_outcome)
         self._ledger: Ledger | None = None
 
     def begin(self, run: RunInfo) -> RunInfo:
@@ -43,6 +56,7 @@ class SqlIntegrations[T: Transaction]:
             effective = session.transact(
                 lambda transaction: ledger.begin(transaction, run, TARGET, self.lanes, started_at)
             )
+            self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
         finally:
             session.close()
         self._ledger = Ledger(effective)
@@ -53,7 +67,7 @@ class SqlIntegrations[T: Transaction]:
         if self._ledger is None:
             raise UsageError("A lane was opened before the run was begun; call begin first.")
         session = self.database.session(f"{self._ledger.run.run_id}/{number}", staged=True)
-        return SqlLane(self.database, session, self._ledger)
+        return SqlLane(self.database, session, self._ledger, self._memory.lane())
 
     def record(self, lot: SqlLot[T], rejects: Sequence[LaneReject]) -> None:
         """Write what became of the lot's records."""
@@ -89,20 +103,44 @@ class SqlLane[T: Transaction]:
     one thread
     """
 
-    def __init__(self, database: SqlDatabase[T], session: Session[T], ledger: Ledger) -> None:
+    def __init__(
+        self, database: SqlDatabase[T], session: Session[T], ledger: Ledger, memory: LaneMemory[T] | None
+    ) -> None:
         self._database = database
         self._session = session
         self._ledger = ledger
+        self._memory = memory
         self._created: set[str] = set()
 
     def apply(self, part: RangePart, work: Callable[[SqlLot[T]], LaneOutcome]) -> LaneOutcome:
         """Stage a part and do `work` on it, in one transaction, once."""
+        memory = self._memory
 
         def staged(transaction: T) -> LaneOutcome:
-            self._database.fill(transaction, part)
-            return work(SqlLot(self._database, transaction, self._ledger.run, part))
+            choice = memory.choose(part) if memory is not None else EVERYTHING
+            is_noted = memory is not None and choice.sent != 0 and memory.open(transaction)
+            self._database.fill(transaction, part, choice.chosen)
+            outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))
+            if choice.leaves_out and any(reject.code == "database" for reject in outcome.rejects):
+                raise _RefusedError
+            if memory is not None and is_noted:
+                memory.note(transaction, part, outcome)
+            return replace(
+                outcome,
+                unchanged=outcome.unchanged + choice.unchanged,
+                duplicate=outcome.duplicate + choice.duplicate,
+            )
 
-        return self._creating(lambda: self._ledger.apply(self._session, part, staged))
+        while True:
+            try:
+                outcome = self._creating(lambda: self._ledger.apply(self._session, part, staged))
+            except _RefusedError:
+                if memory is not None:
+                    memory.send_all()
+            else:
+                if memory is not None and outcome.replayed:
+                    memory.forget(part)
+                return outcome
 
     def take[R](self, work: Callable[[T], R]) -> R:
         """Do `work` in a transaction of its own, for parts that are only known in it; see `apply_in`."""

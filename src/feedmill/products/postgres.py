@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, repeat
+
+import psycopg
 
 from feedmill.errors import UsageError
 from feedmill.products.database import Written
@@ -17,6 +19,7 @@ from feedmill.stores.postgres import (
     PostgresOptions,
     PostgresSession,
     PostgresTransaction,
+    sql,
 )
 from feedmill.stores.postgres_ring import PostgresRing
 from feedmill.stores.postgres_table import CREATION_LOCK, MAX_DEFAULT_LANES
@@ -26,6 +29,11 @@ from feedmill.stores.url import Target
 TYPES = {"price": "numeric", "stock": "bigint", "weight_kg": "double precision", "updated_at": "timestamptz"}
 # As the kernel's COPY names them.
 COPY_TYPES = {**TYPES, "stock": "int8", "weight_kg": "float8"}
+
+MEMORY_LOCK = 0x6665_6564_6D69_6C6D
+"""Key of the advisory lock that transactions with hashes share; "feedmilm" in ASCII."""
+
+PATIENCE = "3s"
 
 
 class PostgresProducts:
@@ -65,7 +73,9 @@ class PostgresProducts:
         """Make a session for the calling thread, with the temporary tables or without."""
         return self.database.session(role, _create_staged if staged else None)
 
-    def fill(self, transaction: PostgresTransaction, part: RangePart) -> None:
+    def fill(
+        self, transaction: PostgresTransaction, part: RangePart, chosen: Sequence[bytes] | None = None
+    ) -> None:
         """Bring a part's rows into feedmill_feed; a commit has emptied the tables, and so has a rollback."""
         fed = fields_fed(part)
         columns = ", ".join(("r", *(name for name, _ in fed)))
@@ -74,9 +84,14 @@ class PostgresProducts:
         types = [COPY_TYPES.get(name, "text") for name, _ in fed]
         blocks = (
             piece.batch.copy_binary(
-                part.lane, part.lanes, fields=numbers, record_base=piece.record_base, pg_types=types
+                part.lane,
+                part.lanes,
+                fields=numbers,
+                record_base=piece.record_base,
+                pg_types=types,
+                chosen=mask,
             )
-            for piece in part.slices
+            for piece, mask in zip(part.slices, chosen or repeat(None), strict=False)
         )
         transaction.copy(f"feedmill_feed ({columns})", chain.from_iterable(blocks))
 
@@ -92,7 +107,12 @@ class PostgresProducts:
         # A row version that nobody has locked or updated yet was inserted; source: ExecOnConflictUpdate locks
         # the stored row first, which leaves this transaction's id in the new version's xmax.
         returned = f"{written.key}, CASE WHEN xmax = 0 THEN 1 ELSE 0 END AS is_new"
-        transaction.execute(f"WITH written AS ({insert} RETURNING {returned}) {follow_up}")
+        # Nobody has analysed the temporary tables, and each row of one against all of another takes minutes.
+        transaction.execute(
+            "SET LOCAL enable_nestloop = off;"
+            f" WITH written AS ({insert} RETURNING {returned}) {follow_up};"
+            " SET LOCAL enable_nestloop = on"
+        )
 
     def json_rows(self, columns: Sequence[tuple[str, str]]) -> str:
         """Write the query for rows of a JSON parameter."""
@@ -116,6 +136,39 @@ class PostgresProducts:
     def ring(self, channel: str) -> PostgresRing:
         """Listen for what is committed."""
         return PostgresRing(self.database, channel)
+
+    def await_memory(self, transaction: PostgresTransaction) -> None:
+        """Wait for the transactions of other runs, those of one that was killed included."""
+        transaction.execute(f"SELECT pg_advisory_xact_lock({MEMORY_LOCK})")
+
+    def exclude_writers(self, transaction: PostgresTransaction) -> bool:
+        """Wait for all that write to the tables of products, and hold up others."""
+        try:
+            with transaction.savepoint():
+                # More than the second after which an autovacuum gives way, less than a shop would notice.
+                transaction.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+                transaction.execute("LOCK TABLE products, product_dealers, dealers IN SHARE MODE")
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    def open_memory(self, transaction: PostgresTransaction, owner: str) -> bool:
+        """Let the transaction change products without a note; the setting ends with it."""
+        transaction.execute(f"SELECT pg_advisory_xact_lock_shared({MEMORY_LOCK})")
+        return bool(
+            transaction.execute(
+                "SELECT set_config('feedmill.remembers', 'on', true) FROM feedmill_memory WHERE owner = ?",
+                (owner,),
+            )
+        )
+
+    def close_memory(self, transaction: PostgresTransaction) -> None:
+        """Do nothing: the setting ends with the transaction."""
+
+    def blobs(self, transaction: PostgresTransaction, query: str) -> list[bytes]:
+        """Read a column of bytes, as they are and not in hexadecimal digits."""
+        with transaction.connection.cursor(binary=True) as cursor:
+            return [row[0] for row in cursor.stream(sql(query))]
 
     def lock_migrations(self, transaction: PostgresTransaction) -> None:
         """Let one process at a time create tables, of `load` and of this job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, repeat
 
 from feedmill.products.database import Written
 from feedmill.products.lot import STAGED
@@ -47,7 +47,9 @@ class SqliteProducts:
         """Make a session for the calling thread, with the temporary tables or without."""
         return self.database.session(_create_staged if staged else None)
 
-    def fill(self, transaction: SqliteTransaction, part: RangePart) -> None:
+    def fill(
+        self, transaction: SqliteTransaction, part: RangePart, chosen: Sequence[bytes] | None = None
+    ) -> None:
         """Empty the temporary tables, which a rollback can fill again, and bring a part's rows in."""
         for name in STAGED:
             transaction.execute(f"DELETE FROM {name}")
@@ -57,8 +59,10 @@ class SqliteProducts:
         columns = ", ".join(("r", *(name for name, _ in fed)))
         numbers = [0, *(number + 1 for _, number in fed)]
         rows: Iterator[tuple[object, ...]] = chain.from_iterable(
-            piece.batch.tuples(part.lane, part.lanes, record_base=piece.record_base, style="sqlite")
-            for piece in part.slices
+            piece.batch.tuples(
+                part.lane, part.lanes, record_base=piece.record_base, style="sqlite", chosen=mask
+            )
+            for piece, mask in zip(part.slices, chosen or repeat(None), strict=False)
         )
         if numbers != list(range(1 + len(part.slices[0].batch.plan.names))):
             rows = iter([tuple(row[number] for number in numbers) for row in rows])
@@ -96,6 +100,29 @@ class SqliteProducts:
 
     def ring(self, channel: str) -> None:
         """Do nothing: SQLite tells nobody."""
+
+    def await_memory(self, transaction: SqliteTransaction) -> None:
+        """Do nothing: there is one transaction at a time."""
+
+    def exclude_writers(self, transaction: SqliteTransaction) -> bool:  # noqa: ARG002 - as above
+        """Do nothing: there is one transaction at a time."""
+        return True
+
+    def open_memory(self, transaction: SqliteTransaction, owner: str) -> bool:
+        """Let the transaction change products without a note."""
+        return bool(
+            transaction.execute(
+                "UPDATE feedmill_memory SET is_writing = 1 WHERE owner = ? RETURNING id", (owner,)
+            )
+        )
+
+    def close_memory(self, transaction: SqliteTransaction) -> None:
+        """Take notes again; nobody has seen that there were none meanwhile."""
+        transaction.execute("UPDATE feedmill_memory SET is_writing = 0")
+
+    def blobs(self, transaction: SqliteTransaction, query: str) -> list[bytes]:
+        """Read a column of bytes."""
+        return [row[0] for row in transaction.connection.execute(query)]
 
     def lock_migrations(self, transaction: SqliteTransaction) -> None:
         """Do nothing: BEGIN IMMEDIATE has locked the file."""

@@ -40,7 +40,7 @@ from feedmill.stores.transaction import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from feedmill.stores.transaction import Value
+    from feedmill.stores.transaction import Given, Value
     from feedmill.stores.url import Target
 
 # Signature, flags and header extension length of COPY BINARY; and its end. PostgreSQL "COPY, binary format".
@@ -120,7 +120,7 @@ class PostgresTransaction:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
 
-    def execute(self, statement: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+    def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
         """Run a statement, or several without parameters, and fetch the rows of the last that has any."""
         if parameters:
             cursor = self.connection.execute(sql(statement.replace("?", "%s")), parameters)

@@ -22,7 +22,7 @@ from feedmill.stores.transaction import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from feedmill.stores.transaction import Value
+    from feedmill.stores.transaction import Given, Value
 
 # SQLite waits for another process's lock itself; short, so that abort() is heeded soon.
 BUSY_TIMEOUT_S = 1.0
@@ -79,7 +79,7 @@ class SqliteTransaction:
         self.connection = connection
         self._depth = 0
 
-    def execute(self, statement: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+    def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
         """Run one statement and fetch its rows."""
         return self.connection.execute(statement, parameters).fetchall()
 

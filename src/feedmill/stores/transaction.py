@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # What both drivers read and write without an adapter.
 type Value = int | float | str | None
+type Given = Value | bytes
 
 
 class RefusedError(StoreError):
@@ -54,14 +55,14 @@ class Transaction(Protocol):
     one thread
     """
 
-    def execute(self, statement: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+    def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
         """Run one statement and fetch its rows.
 
         Parameters
         ----------
         statement : str
             With parameters, each stands as ``?``, and neither ``?`` nor ``%`` may stand elsewhere.
-        parameters : sequence of Value
+        parameters : sequence of Value or bytes
         """
 
     def savepoint(self) -> AbstractContextManager[None]:

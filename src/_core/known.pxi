@@ -1,0 +1,322 @@
+# Contents and Known: which records a database has already, so that they need not be sent to it.
+
+from _core.choose cimport (
+    ENTRY_BYTES, choose_rows_of, chooser_close, chooser_open, chooser_t, contents_t, entry_read, forget_row,
+)
+from _core.known cimport (
+    known_free, known_record, known_record_t, known_reserve, known_set, known_shared_t, known_t,
+)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Contents:
+    """Which fields of a plan name a record, and which are what it says.
+
+    Parameters
+    ----------
+    key : sequence of int
+        Fields that name a record.
+    shared_key : sequence of int
+        Those of them that name what it shares with other records.
+    shared : sequence of int
+        The fields that say what is shared, `shared_key` included.
+    others : sequence of int
+        All other fields that count, `key` included.
+    salt : int
+        64 bits for what else decides the meaning of the values, such as which columns a feed has.
+
+    Raises
+    ------
+    OverflowError
+        `salt` has more than 64 bits, or a field is no int.
+
+    Thread safety
+    -------------
+    immutable
+    """
+
+    cdef contents_t contents
+    cdef int* fields
+    cdef int highest
+
+    def __cinit__(self, key, shared_key, shared, others, salt=0):
+        cdef int i
+        lists = [tuple(key), tuple(shared_key), tuple(shared), tuple(others)]
+        numbers = [number for fields in lists for number in fields]
+        if any(number < 0 for number in numbers):
+            raise ValueError("contents: expected indices of fields, from 0")
+        self.fields = <int*> calloc(<size_t> max(len(numbers), 1), sizeof(int))
+        if self.fields == NULL:
+            raise MemoryError
+        for i, number in enumerate(numbers):
+            self.fields[i] = number
+            self.highest = max(self.highest, self.fields[i])
+        self.contents.nkey, self.contents.nshared_key = <int> len(lists[0]), <int> len(lists[1])
+        self.contents.nshared, self.contents.nothers = <int> len(lists[2]), <int> len(lists[3])
+        self.contents.key = self.fields
+        self.contents.shared_key = self.contents.key + self.contents.nkey
+        self.contents.shared = self.contents.shared_key + self.contents.nshared_key
+        self.contents.others = self.contents.shared + self.contents.nshared
+        self.contents.salt = salt
+
+    def __dealloc__(self):
+        free(self.fields)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Known:
+    """What a database holds already: by key, a hash of the record that was accepted last.
+
+    Parameters
+    ----------
+    records : int, default 0
+        How many are to be expected; tables that have to grow take half as much memory again.
+
+    Thread safety
+    -------------
+    any thread; one call after the other
+
+    Notes
+    -----
+    About 57 bytes for a record that shares with no other.
+    """
+
+    cdef known_t known
+    cdef cython.pymutex lock            # guards `known`
+
+    def __cinit__(self, records=0):
+        if not known_reserve(&self.known, records):
+            raise MemoryError
+
+    def __dealloc__(self):
+        known_free(&self.known)
+
+    def __len__(self):
+        return <Py_ssize_t> self.known.nrecords
+
+    @property
+    def nbytes(self):
+        return self.known.record_slots * sizeof(known_record_t) + self.known.shared_slots * sizeof(known_shared_t)
+
+    def load(self, bytes entries not None, lane=0, lanes=1):
+        """Take in what `choose` and `forget` wrote, in the order they did.
+
+        Parameters
+        ----------
+        entries : bytes
+        lane, lanes : int
+            Entries of other lanes are passed over; the lane is that of the shared key.
+
+        Raises
+        ------
+        ValueError
+            These are no whole entries, or the lane does not exist.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef uint64_t wanted = lane, count = lanes
+        cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
+        cdef Py_ssize_t i, n = len(entries)
+        cdef known_record_t record
+        cdef known_shared_t shared
+        cdef bint fits = True
+        if n % ENTRY_BYTES:
+            raise ValueError(f"{n} bytes are no whole number of entries")
+        if not 0 <= lane < lanes:
+            raise ValueError(f"lane {lane} of {lanes}: expected 0 <= lane < lanes")
+        with nogil, self.lock:
+            fits = known_reserve(&self.known, 0)
+            for i in range(n // ENTRY_BYTES):
+                entry_read(data + i * ENTRY_BYTES, &record, &shared)
+                if shared.key % count == wanted:
+                    fits = fits and known_reserve(&self.known, 1)
+                    if not fits:
+                        break
+                    known_set(&self.known, &record, &shared)
+        if not fits:
+            raise MemoryError
+
+    def choose(self, batches, lane, lanes, Contents contents not None, *, bint everything=False):
+        """Choose the rows that say something new, and note them as known.
+
+        Parameters
+        ----------
+        batches : sequence of Batch
+            A part, which will be applied as a whole.
+        lane, lanes : int
+            Which rows: those whose key hash modulo `lanes` is `lane`.
+        contents : Contents
+            Of the batches' plan.
+        everything : bool
+            Choose all rows.
+
+        Returns
+        -------
+        tuple of (chosen, sent, unchanged, duplicate, entries)
+            `chosen` has bytes for each batch, one a row, for the encoders; `sent` is how many rows are chosen.
+            The others would have been `unchanged`, or a `duplicate` of one that follows them. `entries` are
+            for `load`, to be stored with the rows.
+
+        Raises
+        ------
+        ValueError
+            The lane does not exist.
+        IndexError
+            A field does not exist.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released. What is noted as known has to be taken back by `forget` where a row is refused.
+        """
+        cdef chooser_t chooser
+        cdef rows_t rows
+        cdef Batch batch
+        cdef unsigned char* chosen
+        cdef bint fits = True
+        cdef Py_ssize_t total = sum(map(rows_of, batches))
+        memset(&chooser, 0, sizeof(chooser))
+        chooser.known, chooser.contents, chooser.sends_all = &self.known, &contents.contents, everything
+        masks = []
+        try:
+            with nogil, self.lock:
+                fits = chooser_open(&chooser, <uint64_t> total)
+            for batch in batches:
+                if not fits:
+                    break
+                check_contents(batch, contents)
+                choose_rows(&rows, batch.batch, lane, lanes)
+                mask = PyBytes_FromStringAndSize(NULL, batch.batch.rows)
+                chosen = <unsigned char*> PyBytes_AS_STRING(mask)
+                with nogil, self.lock:
+                    fits = choose_rows_of(&chooser, batch.batch, &rows, chosen)
+                masks.append(mask)
+            if not fits:
+                raise MemoryError
+            entries = PyBytes_FromStringAndSize(<char*> chooser.entries, chooser.nentries * ENTRY_BYTES)
+            return masks, chooser.sent, chooser.unchanged, chooser.duplicate, entries
+        finally:
+            chooser_close(&chooser)
+
+    def forget(self, batches, lane, lanes, Contents contents not None, *, records=None):
+        """Know nothing of some rows' keys any more.
+
+        Parameters
+        ----------
+        batches, lane, lanes, contents
+            As for `choose`.
+        records : sequence of (int, int), optional
+            Index of a batch, and number of a good record in it, from 0. All rows of the lane by default.
+
+        Returns
+        -------
+        bytes
+            Entries for `load` that say so.
+
+        Raises
+        ------
+        ValueError
+            The lane does not exist, or a record is none of the good ones.
+        IndexError
+            A field does not exist.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef chooser_t chooser
+        cdef rows_t rows
+        cdef Batch batch
+        cdef Py_ssize_t row
+        cdef bint fits
+        memset(&chooser, 0, sizeof(chooser))
+        chooser.known, chooser.contents = &self.known, &contents.contents
+        wanted = None
+        if records is not None:
+            wanted = [(batches[index], row_of(batches[index], record)) for index, record in records]
+        try:
+            with nogil, self.lock:
+                fits = known_reserve(&self.known, 0)
+            for batch in batches if wanted is None else [batch for batch, _ in wanted]:
+                check_contents(batch, contents)
+            if wanted is None:
+                for batch in batches:
+                    choose_rows(&rows, batch.batch, lane, lanes)
+                    with nogil, self.lock:
+                        fits = fits and known_reserve(&self.known, <uint64_t> rows.count)
+                        for row in range(rows.count):
+                            if fits and rows_has(&rows, row):
+                                fits = forget_row(&chooser, batch.batch, row)
+            else:
+                for batch, row in wanted:
+                    with nogil, self.lock:
+                        fits = fits and known_reserve(&self.known, 1)
+                        fits = fits and forget_row(&chooser, batch.batch, row)
+            if not fits:
+                raise MemoryError
+            return PyBytes_FromStringAndSize(<char*> chooser.entries, chooser.nentries * ENTRY_BYTES)
+        finally:
+            chooser_close(&chooser)
+
+    @staticmethod
+    def compact(bytes entries not None):
+        """Leave out entries that later ones of the same record supersede.
+
+        Returns
+        -------
+        bytes
+            What leads to the same when it is loaded.
+
+        Raises
+        ------
+        ValueError
+            These are no whole entries.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        cdef known_t last
+        cdef known_record_t record
+        cdef known_record_t* found
+        cdef known_shared_t shared
+        cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
+        cdef Py_ssize_t n = len(entries)
+        cdef unsigned char* out
+        if n % ENTRY_BYTES:
+            raise ValueError(f"{n} bytes are no whole number of entries")
+        memset(&last, 0, sizeof(last))
+        kept = PyBytes_FromStringAndSize(NULL, n)
+        out = <unsigned char*> PyBytes_AS_STRING(kept) + n
+        try:
+            if not known_reserve(&last, <uint64_t> (n // ENTRY_BYTES)):
+                raise MemoryError
+            with nogil:
+                while n > 0:
+                    n -= ENTRY_BYTES
+                    entry_read(data + n, &record, &shared)
+                    found = known_record(&last, record.key)
+                    if found.key == 0:
+                        known_set(&last, &record, &shared)
+                        out -= ENTRY_BYTES
+                        memcpy(out, data + n, ENTRY_BYTES)
+            return kept[out - <unsigned char*> PyBytes_AS_STRING(kept):]
+        finally:
+            known_free(&last)
+
+
+cdef Py_ssize_t rows_of(Batch batch):
+    return batch.batch.rows
+
+
+cdef int check_contents(Batch batch, Contents contents) except -1:
+    if contents.highest >= batch.batch.ncols:
+        raise IndexError(f"contents: the plan has {batch.batch.ncols} fields, no field {contents.highest}")
+    return 0

@@ -1,0 +1,291 @@
+"""What the tables hold already, as hashes in memory, so that unchanged records are not even sent.
+
+::
+
+    feedmill_hashes    entries (record key, its hash, product key, its hash), appended by the transaction that
+                       stores the records; read once when a run begins
+    feedmill_memory    who may append: the run that began last
+    feedmill_outside   not empty: somebody else has changed products, offers or dealers, so no hash counts
+
+A record is left out where its hash is that of the last record accepted for its dealer and product, and the
+product's that of the last record accepted for the product, whoever sent it. Such a record would have been
+found unchanged. What is counted is the same either way, record by record: see ``src/_core/choose.pxd``.
+
+*Whose change is noted.* Triggers note every UPDATE, DELETE and TRUNCATE of the three tables in
+``feedmill_outside``, but those of the owner's transactions, which note the new hashes instead. When a run
+begins and there is such a note, it waits for everyone who is writing just then, drops all hashes and collects
+them anew while it compares every record with the database. So does ``--verify``. Of two runs at the same time
+the one that began last is the owner; to it the other one is somebody else.
+
+*A run that died.* Its entries are committed with what they tell of, or not at all. Its transactions that were
+still under way hold an advisory lock, for which the next run waits before it reads.
+
+*Memory.* About 57 bytes a record; beyond `MAX_RECORDS` a run does without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from feedmill.kernel import Batch, Contents, Known, Plan
+from feedmill.products.database import SqlDatabase
+from feedmill.products.entities import FEED_COLUMNS, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
+from feedmill.products.staged import columns_fed
+from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart
+from feedmill.stores.transaction import Session, Transaction, count
+
+MAX_RECORDS: Final = 4_000_000
+"""Records that are remembered at most: 230 MB."""
+
+ENTRY_BYTES: Final = 40
+SLACK_ENTRIES: Final = 100_000
+"""Superseded entries that are not worth a rewrite: 4 MB, read in some milliseconds."""
+
+BLOCK_BYTES: Final = ENTRY_BYTES << 16
+"""Of entries that are rewritten; PostgreSQL's values end at 1 GB."""
+
+_log = logging.getLogger("feedmill.products")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rows of a part are sent.
+
+    Attributes
+    ----------
+    chosen : sequence of bytes or None
+        For `SqlDatabase.fill`; None sends all.
+    sent : int or None
+        How many that are; None for all.
+    unchanged, duplicate : int
+        What the others would have come to.
+    entries : bytes
+        What is to be stored with the rows.
+    """
+
+    chosen: Sequence[bytes] | None = None
+    sent: int | None = None
+    unchanged: int = 0
+    duplicate: int = 0
+    entries: bytes = b""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether some rows are not sent."""
+        return bool(self.unchanged or self.duplicate)
+
+
+EVERYTHING: Final = Choice()
+
+
+class Memory[T: Transaction]:
+    """The hashes of one run.
+
+    Parameters
+    ----------
+    database : SqlDatabase
+    is_trusted : bool
+        Whether hashes of earlier runs count; else they are dropped and collected anew.
+    leaves_out : bool
+        Whether records are left out by them.
+
+    Thread safety
+    -------------
+    `begin`: one thread; `lane`: each lane's own thread
+    """
+
+    def __init__(self, database: SqlDatabase[T], *, is_trusted: bool = True, leaves_out: bool = True) -> None:
+        self._database = database
+        self._is_trusted = is_trusted
+        self._leaves_out = leaves_out
+        self._owner = ""
+        self._seed = 0
+        self._lock = threading.Lock()
+        # Guarded by _lock: what was read, and how many lanes have taken their share of it.
+        self._entries: list[bytes] = []
+        self._loaded = 0
+
+    def begin(self, session: Session[T], owner: str) -> None:
+        """Become the owner, and read what is known."""
+        self._owner = owner if session.transact(lambda transaction: self._claim(transaction, owner)) else ""
+
+    def lane(self) -> LaneMemory[T] | None:
+        """Make one lane's share; None in a run that does without."""
+        if not self._owner:
+            return None
+        return LaneMemory(self, self._database, self._owner, self._seed, leaves_out=self._leaves_out)
+
+    def load(self, lane: int, lanes: int) -> Known:
+        """Take a lane's share of what was read; once each."""
+        with self._lock:
+            entries = self._entries
+        # A little more than a lane's share: hashes are not quite even, and some records will be new.
+        known = Known(sum(map(len, entries)) // ENTRY_BYTES * 17 // (16 * lanes))
+        for block in entries:
+            known.load(block, lane, lanes)
+        with self._lock:
+            self._loaded += 1
+            if self._loaded >= lanes:
+                self._entries = []
+        return known
+
+    def _claim(self, transaction: T, owner: str) -> bool:
+        database = self._database
+        database.await_memory(transaction)
+        [(seed, compacted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
+        self._seed, self._entries = count(seed), []
+        is_doubtful = bool(transaction.execute("SELECT 1 FROM feedmill_outside LIMIT 1"))
+        if is_doubtful or not self._is_trusted:
+            if not database.exclude_writers(transaction):
+                _log.info("somebody writes to products just now: unchanged records will be compared there")
+                return False
+            self._seed = secrets.randbits(63)
+            transaction.execute("DELETE FROM feedmill_outside")
+            transaction.execute("DELETE FROM feedmill_hashes")
+            transaction.execute(
+                "UPDATE feedmill_memory SET owner = ?, seed = ?, compacted = 0", (owner, self._seed)
+            )
+            return True
+        entries = database.blobs(transaction, "SELECT entries FROM feedmill_hashes ORDER BY id")
+        size = sum(map(len, entries)) // ENTRY_BYTES
+        if size > 2 * count(compacted) + SLACK_ENTRIES:
+            entries = self._compact(transaction, b"".join(entries))
+            size = sum(map(len, entries)) // ENTRY_BYTES
+        if size > MAX_RECORDS:
+            return False
+        transaction.execute("UPDATE feedmill_memory SET owner = ?", (owner,))
+        self._entries = entries
+        return True
+
+    def _compact(self, transaction: T, entries: bytes) -> list[bytes]:
+        """Rewrite the entries without those that were superseded, if that is worth it."""
+        kept = Known.compact(entries)
+        transaction.execute("UPDATE feedmill_memory SET compacted = ?", (len(kept) // ENTRY_BYTES,))
+        if 3 * len(kept) > 2 * len(entries):
+            return [entries]
+        blocks = [kept[start : start + BLOCK_BYTES] for start in range(0, len(kept), BLOCK_BYTES)]
+        transaction.execute("DELETE FROM feedmill_hashes")
+        for block in blocks:
+            _store(transaction, block)
+        return blocks
+
+
+class LaneMemory[T: Transaction]:
+    """One lane's share of the hashes.
+
+    Thread safety
+    -------------
+    one thread
+    """
+
+    def __init__(
+        self, memory: Memory[T], database: SqlDatabase[T], owner: str, seed: int, *, leaves_out: bool
+    ) -> None:
+        # Loaded with the first part, which says how many lanes there are.
+        self._memory: Memory[T] | None = memory
+        self._known: Known | None = None
+        self._database = database
+        self._owner = owner
+        self._seed = seed
+        self._leaves_out = leaves_out
+        # Of the part in hand: a part that is tried again is the same one, though what is known has changed.
+        self._part: RangePart | None = None
+        self._choice = EVERYTHING
+        self._plan: Plan | None = None
+        self._contents: Contents | None = None
+
+    def choose(self, part: RangePart) -> Choice:
+        """Choose the rows of a part that have to be sent; the same ones however often it is asked."""
+        if self._part is not part:
+            self._part, self._choice = part, EVERYTHING
+            known = self._known_to(part)
+            if known is not None and part.slices:
+                made = known.choose(
+                    _batches(part),
+                    part.lane,
+                    part.lanes,
+                    self._contents_of(part),
+                    everything=not self._leaves_out,
+                )
+                self._choice = Choice(*made)
+        return self._choice
+
+    def send_all(self) -> None:
+        """Have `choose` leave nothing out of the part in hand."""
+        self._choice = replace(EVERYTHING, entries=self._choice.entries)
+
+    def open(self, transaction: T) -> bool:
+        """Let the transaction change what is stored, if the hashes are this run's still."""
+        if self._known is not None and not self._database.open_memory(transaction, self._owner):
+            self._known = None
+        return self._known is not None
+
+    def note(self, transaction: T, part: RangePart, outcome: LaneOutcome) -> None:
+        """Store the hashes of what was accepted, and end what `open` began."""
+        entries = self._choice.entries + self._forget(part, outcome.rejects)
+        if entries:
+            _store(transaction, entries)
+        self._database.close_memory(transaction)
+
+    def forget(self, part: RangePart) -> None:
+        """Know nothing of a part that was done before: what is known may be older."""
+        known = self._known_to(part)
+        if known is not None and part.slices:
+            known.forget(_batches(part), part.lane, part.lanes, self._contents_of(part))
+
+    def _known_to(self, part: RangePart) -> Known | None:
+        if self._memory is not None:
+            self._known, self._memory = self._memory.load(part.lane, part.lanes), None
+        if self._known is not None and len(self._known) > MAX_RECORDS // part.lanes:
+            _log.info("more than %d records: unchanged ones will be compared there", MAX_RECORDS)
+            self._known = None
+        return self._known
+
+    def _forget(self, part: RangePart, rejects: Sequence[LaneReject]) -> bytes:
+        if self._known is None or not rejects:
+            return b""
+        bases = [piece.record_base for piece in part.slices]
+        records = []
+        for reject in rejects:
+            place = bisect_left(bases, reject.record) - 1
+            records.append((place, reject.record - bases[place] - 1))
+        contents = self._contents_of(part)
+        return self._known.forget(_batches(part), part.lane, part.lanes, contents, records=records)
+
+    def _contents_of(self, part: RangePart) -> Contents:
+        plan = part.slices[0].batch.plan
+        if self._contents is None or plan is not self._plan:
+            self._plan, self._contents = plan, _contents(plan, columns_fed(part), self._seed)
+        return self._contents
+
+
+def _batches(part: RangePart) -> list[Batch]:
+    return [piece.batch for piece in part.slices]
+
+
+def _contents(plan: Plan, fed: frozenset[str], seed: int) -> Contents:
+    """Say what a plan's records are known by; of columns that the feed lacks they say nothing."""
+    columns = [name for name in FEED_COLUMNS if name in fed]
+    named = hashlib.blake2b(" ".join(columns).encode(), digest_size=8, key=seed.to_bytes(8))
+
+    def fields(names: Sequence[str]) -> list[int]:
+        return [plan.names.index(name) for name in names if name in fed]
+
+    return Contents(
+        fields(("dealer_code", "sku")),
+        fields(LANE_KEY),
+        fields(PRODUCT_COLUMNS),
+        fields(("dealer_code", *OFFER_COLUMNS)),
+        int.from_bytes(named.digest()),
+    )
+
+
+def _store(transaction: Transaction, entries: bytes) -> None:
+    transaction.execute("INSERT INTO feedmill_hashes (entries) VALUES (?)", (entries,))
