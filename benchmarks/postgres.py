@@ -3,7 +3,7 @@ r"""Measure what `feedmill process` costs on PostgreSQL, and what else there is 
 ::
 
     python benchmarks/postgres.py FEED [--json OUT]      with a server of its own, started for the occasion
-    python benchmarks/postgres.py FEED --url URL         on a server of yours: databases feedmill_bench_* are made
+    python benchmarks/postgres.py FEED --url URL         on a server of yours, in databases feedmill_bench_*
 
 ============  ==============================================================================================
 first         into empty tables
@@ -58,14 +58,16 @@ INSERT INTO products (sku, gtin, title, brand, category, description)
 SELECT DISTINCT ON (sku) sku, gtin, title, brand, category, description FROM stage WHERE sku <> ''
 ON CONFLICT (sku) DO UPDATE SET (gtin, title, brand, category, description)
   = (excluded.gtin, excluded.title, excluded.brand, excluded.category, excluded.description)
-WHERE (products.gtin, products.title, products.brand, products.category, products.description) IS DISTINCT FROM
-  (excluded.gtin, excluded.title, excluded.brand, excluded.category, excluded.description);
-INSERT INTO product_dealers (dealer_id, product_id, price, currency, stock, condition, url, weight_kg, updated_at)
+WHERE (products.gtin, products.title, products.brand, products.category, products.description)
+  IS DISTINCT FROM (excluded.gtin, excluded.title, excluded.brand, excluded.category, excluded.description);
+INSERT INTO product_dealers
+  (dealer_id, product_id, price, currency, stock, condition, url, weight_kg, updated_at)
 SELECT DISTINCT ON (p.id, d.id) d.id, p.id, s.price::numeric, s.currency, s.stock::bigint, lower(s.condition),
   s.url, nullif(s.weight_kg, '')::float8, s.updated_at::timestamptz
 FROM stage s JOIN products p USING (sku) JOIN dealers d ON d.code = s.dealer_code
-ON CONFLICT (product_id, dealer_id) DO UPDATE SET (price, currency, stock, condition, url, weight_kg, updated_at)
-  = (excluded.price, excluded.currency, excluded.stock, excluded.condition, excluded.url, excluded.weight_kg,
+ON CONFLICT (product_id, dealer_id) DO UPDATE SET
+  (price, currency, stock, condition, url, weight_kg, updated_at) =
+  (excluded.price, excluded.currency, excluded.stock, excluded.condition, excluded.url, excluded.weight_kg,
      excluded.updated_at)
 WHERE (product_dealers.price, product_dealers.currency, product_dealers.stock, product_dealers.condition,
   product_dealers.url, product_dealers.weight_kg, product_dealers.updated_at) IS DISTINCT FROM
@@ -151,7 +153,7 @@ def cpu_since(before: resource.struct_rusage) -> float:
 
 
 def psql(url: str, feed: Path) -> float:
-    """Load by \\copy and SQL."""
+    """Load by a copy and SQL."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     script = f"{STAGE};\n\\copy stage FROM '{feed}' WITH (FORMAT csv, HEADER)\nBEGIN;{MERGE}COMMIT;"
     subprocess.run(
@@ -174,17 +176,21 @@ with psycopg.connect(sys.argv[1]) as connection:
     while rows := list(itertools.islice(feed, {BATCH})):
         rows = [[cell or None for cell in row] for row in rows]
         cursor = connection.cursor()
-        cursor.executemany("INSERT INTO dealers (code) VALUES (%s) ON CONFLICT DO NOTHING", [row[:1] for row in rows])
+        cursor.executemany(
+            "INSERT INTO dealers (code) VALUES (%s) ON CONFLICT DO NOTHING", [row[:1] for row in rows]
+        )
         cursor.executemany("INSERT INTO products (sku, gtin, title, brand, category, description)"
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (sku) DO UPDATE SET title = excluded.title,"
             " gtin = excluded.gtin, brand = excluded.brand, category = excluded.category,"
             " description = excluded.description",
             [(*row[1:6], row[13]) for row in rows])
-        cursor.executemany("INSERT INTO product_dealers (dealer_id, product_id, price, currency, stock, condition, url,"
-            " updated_at, weight_kg) SELECT d.id, p.id, %s::numeric, %s, %s::bigint, lower(%s), %s, %s::timestamptz,"
-            " %s::float8 FROM dealers d, products p WHERE d.code = %s AND p.sku = %s"
-            " ON CONFLICT (product_id, dealer_id) DO UPDATE SET price = excluded.price, currency = excluded.currency,"
-            " stock = excluded.stock, condition = excluded.condition, url = excluded.url,"
+        cursor.executemany("INSERT INTO product_dealers (dealer_id, product_id, price, currency, stock,"
+            " condition, url, updated_at, weight_kg)"
+            " SELECT d.id, p.id, %s::numeric, %s, %s::bigint, lower(%s), %s, %s::timestamptz, %s::float8"
+            " FROM dealers d, products p WHERE d.code = %s AND p.sku = %s"
+            " ON CONFLICT (product_id, dealer_id) DO UPDATE SET price = excluded.price,"
+            " currency = excluded.currency, stock = excluded.stock, condition = excluded.condition,"
+            " url = excluded.url,"
             " updated_at = excluded.updated_at, weight_kg = excluded.weight_kg",
             [(*row[6:13], row[0], row[1]) for row in rows])
         connection.commit()
@@ -304,9 +310,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with arguments.feed.open(newline="") as file:
         records = sum(1 for _ in csv.reader(file)) - 1
-    print(
-        f"{records:,} records, Python {sys.version.split()[0]}, GIL {'on' if sys._is_gil_enabled() else 'off'}\n"
-    )
+    gil = "on" if sys._is_gil_enabled() else "off"
+    print(f"{records:,} records, Python {sys.version.split()[0]}, GIL {gil}\n")
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-feeds-") as aside:
         if arguments.url:

@@ -47,7 +47,7 @@ from feedmill.options import (
 )
 from feedmill.pipeline import report_of
 from feedmill.products import migrate as migrate_database
-from feedmill.products import process_feeds, process_staged, retry_failed
+from feedmill.products import plan_feeds, process_feeds, process_staged, retry_failed
 from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
@@ -99,6 +99,7 @@ def cli() -> None:
     help="Process what waits in URL's staging table, instead of feeds.",
 )
 @click.option("--verify", is_flag=True, help="Compare every record with the database, unchanged ones, too.")
+@click.option("--plan", is_flag=True, help="Only tell what would change; write nothing.")
 @add_options((BATCH_OPTION, *COMMON_OPTIONS, *DIALECT_OPTIONS))
 def process_command(
     feeds: tuple[str, ...], url: str, staged: str | None, schema: str | None, **arguments: object
@@ -107,6 +108,20 @@ def process_command(
     dealers = arguments["dealers"]
     if bool(feeds) == bool(staged):
         raise UsageError("Name feeds, or --from-staging URL; not both.")
+    if staged and arguments["plan"]:
+        raise UsageError("--plan is for feeds; leave it or --from-staging out.")
+
+    def plan(options: RunOptions) -> Report:
+        report, changes = plan_feeds(
+            feeds,
+            url,
+            schema=Schema.load(Path(schema)) if schema else None,
+            dealers=None if dealers is None else Path(str(dealers)),
+            create_dealers=bool(arguments["create_dealers"]),
+            options=options,
+        )
+        console.show_plan(changes)
+        return report
 
     def run(options: RunOptions) -> Report:
         rules = Schema.load(Path(schema)) if schema else None
@@ -120,7 +135,7 @@ def process_command(
         flags["verify"] = bool(arguments["verify"])
         return process_feeds(feeds, url, schema=rules, dealers=known, options=options, **flags)
 
-    _run(run, feeds, {**arguments, "schema": schema, "to": staged or url})
+    _run(plan if arguments["plan"] else run, feeds, {**arguments, "schema": schema, "to": staged or url})
 
 
 @cli.command("retry")

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from feedmill import kernel
+from feedmill.products import Changes
 from feedmill.report import Report
 
 
@@ -133,6 +134,26 @@ def show_outcomes(report: Report) -> None:
         say("Rejects:")
         for code, count in sorted(report.rejects_by_code.items(), key=lambda item: (-item[1], item[0])):
             say(f"  {count:>9}  {code}")
+
+
+def show_plan(changes: Changes) -> None:
+    """Print what a run would change; what becomes of the records is printed as ever."""
+    say("Plan: nothing was written. What a run would do:")
+    if changes.columns:
+        say("Changes:")
+        for name, number in sorted(changes.columns.items(), key=lambda item: (-item[1], item[0])):
+            if number:
+                say(f"  {number:>9}  {name}")
+    if changes.moves:
+        say("Largest price moves:")
+        for move in changes.moves:
+            dealer, sku = printable(move.dealer_code), printable(move.sku)
+            say(f"  {dealer}  {sku}  {move.old:.2f} → {move.new:.2f}  (× {move.factor:.3g})")
+
+
+def printable(value: str) -> str:
+    """Escape what would end a line, or move a terminal's cursor."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
 
 
 def show_last_lines(report: Report) -> None:

@@ -18,23 +18,27 @@ lot, staged    the rows of one transaction, in temporary tables
 staging        the staging table as a feed
 retry          failed records, mended, once more
 outbox, relay  events to a message broker (`broker`); `doorbell` waits for them
+rehearsal      the run in a transaction that is rolled back
 lists          successes and failures as sequences that stay in the database
 migrations     the tables: ``sql/<dialect>/NNN_name.sql``
 =============  =========================================================================
 """
 
 from feedmill.products.entities import Dealer, Failure, Success
-from feedmill.products.job import make_job, process_feeds, process_staged, read_dealers
+from feedmill.products.job import make_job, plan_feeds, process_feeds, process_staged, read_dealers
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
+from feedmill.products.rehearsal import Changes, PriceMove
 from feedmill.products.relay import Relayed, RelayOptions, relay_events
 from feedmill.products.retry import retry_failed
 from feedmill.products.staging import StagingTable
 
 __all__ = [
+    "Changes",
     "Dealer",
     "Failure",
     "Output",
+    "PriceMove",
     "ProcessProducts",
     "RelayOptions",
     "Relayed",
@@ -43,6 +47,7 @@ __all__ = [
     "make_job",
     "migrate",
     "open_products",
+    "plan_feeds",
     "process_feeds",
     "process_staged",
     "product_schema",

@@ -38,6 +38,8 @@ class SqlDatabase[T: Transaction](Protocol):
         The folder of its migrations.
     lanes : int
         How many lanes it takes at once.
+    rehearses : bool
+        Whether everything takes place in one transaction that is rolled back in the end.
 
     Thread safety
     -------------
@@ -46,6 +48,7 @@ class SqlDatabase[T: Transaction](Protocol):
 
     dialect: str
     lanes: int
+    rehearses: bool
 
     def open(self) -> None:
         """Connect, or say why not."""

@@ -13,6 +13,7 @@ from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
 from feedmill.products.opening import with_products
 from feedmill.products.process import ProcessProducts, product_schema
+from feedmill.products.rehearsal import Changes, PlannedOffers, PlannedProducts, PlannedQueue
 from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
 from feedmill.products.staged import check_schema
 from feedmill.products.staging import PAGE_ROWS, StagingTable
@@ -125,6 +126,58 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
         return job.execute(StagingTable(database, page_rows=page_rows, keep_on=keep_on)).report
 
     return with_products(url, run, lanes=1)
+
+
+def plan_feeds(  # noqa: PLR0913 - as `process_feeds`
+    feeds: str | Sequence[str],
+    url: str,
+    *,
+    schema: Schema | None = None,
+    dealers: Path | None = None,
+    create_dealers: bool = False,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> tuple[Report, Changes]:
+    """Find out what `process_feeds` would do; nothing is written.
+
+    Parameters
+    ----------
+    feeds, url, schema, dealers, create_dealers, options
+        As for `process_feeds`; there is one lane.
+
+    Returns
+    -------
+    report : Report
+        What `process_feeds` would return.
+    changes : Changes
+        Which columns would change, and the largest price moves.
+
+    Raises
+    ------
+    UsageError, RunError, TooManyFailuresError
+        As `process_feeds`.
+
+    Notes
+    -----
+    It is the run itself, in one transaction that is rolled back. On PostgreSQL that holds the locks of
+    everything it changes as long as it lasts; on SQLite it keeps others from writing.
+    """
+    if options.resume:
+        raise UsageError("a plan has nothing to resume, as it leaves nothing behind; leave --resume out.")
+    known = read_dealers(dealers) if dealers is not None else []
+    rules = product_schema() if schema is None else schema
+    check_schema(rules)
+    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    check_feeds(paths, rules, options)
+    changes = Changes()
+
+    def run[T: Transaction](database: SqlDatabase[T]) -> Report:
+        job = make_job(database, schema=rules, create_dealers=create_dealers, options=options)
+        job.products, job.product_dealers = PlannedProducts(database), PlannedOffers(database)
+        job.queue = PlannedQueue(database, changes)
+        job.dealers.save(known)
+        return job.execute(paths).report
+
+    return with_products(url, run, rehearses=True), changes
 
 
 def make_job[T: Transaction](

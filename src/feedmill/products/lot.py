@@ -15,22 +15,12 @@ All are empty when a transaction begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from feedmill.products.database import SqlDatabase
 from feedmill.products.repositories import Records
 from feedmill.stores.merge import MAX_REASON_CHARACTERS, isolate
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart, RunInfo
 from feedmill.stores.transaction import RefusedError, Transaction, count
-
-STAGED: Final = (
-    "feedmill_feed",
-    "feedmill_aside",
-    "feedmill_refused",
-    "feedmill_products",
-    "feedmill_offers",
-    "feedmill_effects",
-)
 
 
 class _Undone(Exception):  # noqa: N818 - it is no fault

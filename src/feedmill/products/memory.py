@@ -113,7 +113,9 @@ class Memory[T: Transaction]:
         self._loaded = 0
 
     def begin(self, session: Session[T], owner: str) -> None:
-        """Become the owner, and read what is known."""
+        """Become the owner, and read what is known; not in a rehearsal, which would hold up other runs."""
+        if self._database.rehearses:
+            return
         self._owner = owner if session.transact(lambda transaction: self._claim(transaction, owner)) else ""
 
     def lane(self) -> LaneMemory[T] | None:

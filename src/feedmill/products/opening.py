@@ -20,7 +20,9 @@ type ProductDatabase = SqliteProducts | PostgresProducts
 
 
 @contextmanager
-def open_products(url: str, *, lanes: int | None = None) -> Iterator[ProductDatabase]:
+def open_products(
+    url: str, *, lanes: int | None = None, rehearses: bool = False
+) -> Iterator[ProductDatabase]:
     """Open a database, bring its tables up to date, and close it at the end of the block.
 
     Parameters
@@ -29,6 +31,8 @@ def open_products(url: str, *, lanes: int | None = None) -> Iterator[ProductData
         ``sqlite:///file.db`` or ``postgresql://…``.
     lanes : int, optional
         For PostgreSQL; SQLite has one.
+    rehearses : bool
+        Whether all of it takes place in one transaction that is rolled back in the end.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def open_products(url: str, *, lanes: int | None = None) -> Iterator[ProductData
     StoreError
         The database cannot be reached, or its tables cannot be made.
     """
-    database = products_at(url, lanes=lanes)
+    database = products_at(url, lanes=lanes, rehearses=rehearses)
     try:
         _migrate(database)
         yield database
@@ -62,11 +66,11 @@ def with_products[R](url: str, work: DatabaseWork[R], *, lanes: int | None = Non
         return work(database)
 
 
-def products_at(url: str, *, lanes: int | None = None) -> ProductDatabase:
+def products_at(url: str, *, lanes: int | None = None, rehearses: bool = False) -> ProductDatabase:
     """Make the database behind a URL, without connecting; as `open_products`."""
     target = parse_url(url)
     if target.kind == "sqlite":
-        return SqliteProducts(target)
+        return SqliteProducts(target, rehearses=rehearses)
     if target.kind != "postgresql":
         raise UrlError(
             f"{target.text}: products are kept in a database; use sqlite:///file.db or postgresql://… "
@@ -75,7 +79,7 @@ def products_at(url: str, *, lanes: int | None = None) -> ProductDatabase:
     # psycopg takes a while to import, and needs libpq, which only this branch does.
     from feedmill.products.postgres import PostgresProducts
 
-    return PostgresProducts(target, lanes)
+    return PostgresProducts(target, lanes, rehearses=rehearses)
 
 
 def migrate(url: str) -> list[str]:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 
 import psycopg
 
 from feedmill.errors import UsageError
 from feedmill.products.database import Written
-from feedmill.products.staged import fields_fed, staging_tables
+from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
+from feedmill.products.staged import empty, fields_fed, staging_tables
 from feedmill.stores.postgres import (
     FREE_PLANS,
     PIN_PLANS,
     PostgresDatabase,
     PostgresOptions,
-    PostgresSession,
     PostgresTransaction,
     sql,
 )
 from feedmill.stores.postgres_ring import PostgresRing
 from feedmill.stores.postgres_table import CREATION_LOCK, MAX_DEFAULT_LANES
 from feedmill.stores.protocol import RangePart
+from feedmill.stores.transaction import Session
 from feedmill.stores.url import Target
 
 TYPES = {"price": "numeric", "stock": "bigint", "weight_kg": "double precision", "updated_at": "timestamptz"}
@@ -45,6 +46,8 @@ class PostgresProducts:
         Of a ``postgresql://`` URL.
     lanes : int, optional
         One a core by default, at most 4.
+    rehearses : bool
+        Whether everything takes place in one transaction, on one lane, that is rolled back in the end.
     options : PostgresOptions, optional
 
     Thread safety
@@ -55,9 +58,16 @@ class PostgresProducts:
     dialect = "postgres"
 
     def __init__(
-        self, target: Target, lanes: int | None = None, options: PostgresOptions | None = None
+        self,
+        target: Target,
+        lanes: int | None = None,
+        options: PostgresOptions | None = None,
+        *,
+        rehearses: bool = False,
     ) -> None:
-        self.lanes = lanes or min(os.process_cpu_count() or 1, MAX_DEFAULT_LANES)
+        self.lanes = 1 if rehearses else lanes or min(os.process_cpu_count() or 1, MAX_DEFAULT_LANES)
+        self.rehearses = rehearses
+        self._rehearsal: PostgresTransaction | None = None
         self.database = PostgresDatabase(target, options)
         most = self.database.options.max_size
         if self.lanes > most:
@@ -68,15 +78,27 @@ class PostgresProducts:
     def open(self) -> None:
         """Connect, or say why not."""
         self.database.open()
+        if self.rehearses:
+            self._rehearsal = PostgresTransaction(self.database.take())
+            # It is idle for as long as it takes to parse a range.
+            self._rehearsal.execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
+            for name, columns in chain(staging_tables(TYPES), rehearsal_tables(TYPES)):
+                self._rehearsal.execute(f"CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT DROP")
 
-    def session(self, role: str, *, staged: bool = False) -> PostgresSession:
+    def session(self, role: str, *, staged: bool = False) -> Session[PostgresTransaction]:
         """Make a session for the calling thread, with the temporary tables or without."""
+        if self._rehearsal is not None:
+            return RehearsalSession(self._rehearsal, psycopg.Error, self.database.fault)
         return self.database.session(role, _create_staged if staged else None)
 
     def fill(
         self, transaction: PostgresTransaction, part: RangePart, chosen: Sequence[bytes] | None = None
     ) -> None:
         """Bring a part's rows into feedmill_feed; a commit has emptied the tables, and so has a rollback."""
+        if self.rehearses:
+            empty(transaction)
+            for name, _ in rehearsal_tables(TYPES):
+                transaction.execute(f"DELETE FROM {name}")
         fed = fields_fed(part)
         columns = ", ".join(("r", *(name for name, _ in fed)))
         numbers = [number for _, number in fed]
@@ -180,6 +202,11 @@ class PostgresProducts:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._rehearsal is not None:
+            connection, self._rehearsal = self._rehearsal.connection, None
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+            self.database.give_back(connection)
         self.database.close()
 
     def abort(self) -> None:

@@ -109,34 +109,37 @@ class SqlProducts[T: Transaction]:
     """Products in the table ``products``."""
 
     def __init__(self, database: SqlDatabase[T]) -> None:
-        self._database = database
+        self.database = database
 
     def upsert(self, lot: SqlLot[T], records: Records) -> None:
         """Write the products that are new or changed; see `repositories.ProductRepository`."""
         transaction = lot.transaction
         others = [name for name in PRODUCT_COLUMNS[1:] if name in columns_fed(lot.part)]
-        transaction.execute(f"DELETE FROM feedmill_products WHERE {_between(records)}")
-        with self._database.probing(transaction):
+        transaction.execute(f"DELETE FROM feedmill_products WHERE {between(records)}")
+        with self.database.probing(transaction):
             # Of a product's rows the last one counts, among all of the lot and not of these records only.
             transaction.execute(
                 "INSERT INTO feedmill_products SELECT s.r"
                 " FROM (SELECT *, row_number() OVER (PARTITION BY sku ORDER BY r DESC) AS place"
                 " FROM feedmill_feed) AS s LEFT JOIN products AS t ON t.sku = s.sku"
-                f" WHERE s.place = 1 AND s.{_between(records)}"
+                f" WHERE s.place = 1 AND s.{between(records)}"
                 f" AND (t.id IS NULL{_or_differs('t', others)})"
             )
-        if not _has_any(transaction, "feedmill_products", records):
-            return
+        if _has_any(transaction, "feedmill_products", records):
+            self.write(lot, records, others)
+
+    def write(self, lot: SqlLot[T], records: Records, others: Sequence[str]) -> None:
+        """Write the products that were found to be new or changed, and keep those that were, when written."""
         staged = (
             "FROM feedmill_products AS c LEFT JOIN feedmill_feed AS f ON f.r = c.r"
-            f" WHERE c.{_between(records)}"
+            f" WHERE c.{between(records)}"
         )
-        self._database.upsert(
-            transaction,
-            f"INSERT INTO products ({_listed('', PRODUCT_COLUMNS)}) SELECT {_listed('f', PRODUCT_COLUMNS)}"
+        self.database.upsert(
+            lot.transaction,
+            f"INSERT INTO products ({listed('', PRODUCT_COLUMNS)}) SELECT {listed('f', PRODUCT_COLUMNS)}"
             f" {staged} ORDER BY f.sku ON CONFLICT (sku) DO {_update('products', others)}",
             Written("sku", f"SELECT f.sku {staged}"),
-            f"DELETE FROM feedmill_products WHERE {_between(records)} AND r NOT IN"
+            f"DELETE FROM feedmill_products WHERE {between(records)} AND r NOT IN"
             " (SELECT f.r FROM written AS w JOIN feedmill_feed AS f ON f.sku = w.sku)",
         )
 
@@ -145,7 +148,7 @@ class SqlProductDealers[T: Transaction]:
     """Offers in the table ``product_dealers``."""
 
     def __init__(self, database: SqlDatabase[T]) -> None:
-        self._database = database
+        self.database = database
 
     def set_aside_duplicates(self, lot: SqlLot[T]) -> None:
         """Take superseded rows out of the lot; see `repositories.ProductDealerRepository`."""
@@ -161,39 +164,39 @@ class SqlProductDealers[T: Transaction]:
         """Write the offers that are new or changed; see `repositories.ProductDealerRepository`."""
         transaction = lot.transaction
         others = [name for name in OFFER_COLUMNS if name in columns_fed(lot.part)]
-        transaction.execute(f"DELETE FROM feedmill_offers WHERE {_between(records)}")
-        with self._database.probing(transaction):
+        transaction.execute(f"DELETE FROM feedmill_offers WHERE {between(records)}")
+        with self.database.probing(transaction):
             transaction.execute(
                 "INSERT INTO feedmill_offers (r, is_new, dealer_id, product_id)"
                 " SELECT s.r, CASE WHEN o.product_id IS NULL THEN 1 ELSE 0 END, d.id, p.id"
                 " FROM feedmill_feed AS s LEFT JOIN dealers AS d ON d.code = s.dealer_code"
                 " LEFT JOIN products AS p ON p.sku = s.sku"
                 " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
-                f" WHERE s.{_between(records)} AND (o.product_id IS NULL{_or_differs('o', others)})"
+                f" WHERE s.{between(records)} AND (o.product_id IS NULL{_or_differs('o', others)})"
             )
         if _has_any(transaction, "feedmill_offers", records):
-            self._write(lot, records, others)
+            self.write(lot, records, others)
         # A record that changed a product may have found its offer unchanged, and the other way round.
         transaction.execute(
             "INSERT INTO feedmill_effects SELECT r, 'updated' FROM feedmill_products"
-            f" WHERE {_between(records)} AND r NOT IN (SELECT r FROM feedmill_effects)"
+            f" WHERE {between(records)} AND r NOT IN (SELECT r FROM feedmill_effects)"
         )
 
-    def _write(self, lot: SqlLot[T], records: Records, others: Sequence[str]) -> None:
+    def write(self, lot: SqlLot[T], records: Records, others: Sequence[str]) -> None:
         """Write what was found to be new or changed, and note which of it was, by the time it was written."""
-        staged = f"FROM feedmill_offers AS c WHERE c.{_between(records)}"
-        self._database.upsert(
+        staged = f"FROM feedmill_offers AS c WHERE c.{between(records)}"
+        self.database.upsert(
             lot.transaction,
-            f"INSERT INTO product_dealers (dealer_id, product_id, {_listed('', OFFER_COLUMNS)})"
-            f" SELECT c.dealer_id, c.product_id, {_listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
-            f" LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE c.{_between(records)}"
+            f"INSERT INTO product_dealers (dealer_id, product_id, {listed('', OFFER_COLUMNS)})"
+            f" SELECT c.dealer_id, c.product_id, {listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
+            f" LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE c.{between(records)}"
             " ORDER BY c.product_id, c.dealer_id"
             f" ON CONFLICT (product_id, dealer_id) DO {_update('product_dealers', others)}",
             Written("product_id, dealer_id", f"SELECT c.product_id, c.dealer_id, c.is_new {staged}"),
             "INSERT INTO feedmill_effects"
             " SELECT c.r, CASE w.is_new WHEN 1 THEN 'inserted' ELSE 'updated' END FROM written AS w"
             " JOIN feedmill_offers AS c ON c.product_id = w.product_id AND c.dealer_id = w.dealer_id"
-            f" WHERE c.{_between(records)}",
+            f" WHERE c.{between(records)}",
         )
 
 
@@ -220,17 +223,19 @@ class SqlQueue[T: Transaction]:
             )
 
 
-def _between(records: Records) -> str:
+def between(records: Records) -> str:
+    """Write the condition that a staged row is one of some records."""
     return f"r BETWEEN {records.first} AND {records.last}"
 
 
-def _listed(table: str, names: Sequence[str]) -> str:
+def listed(table: str, names: Sequence[str]) -> str:
+    """List columns of a table, "" for none."""
     return ", ".join(f"{table}.{name}" if table else name for name in names)
 
 
 def _or_differs(stored: str, names: Sequence[str]) -> str:
     """Write the condition that a staged row says something else than the stored one."""
-    return f" OR ({_listed(stored, names)}) IS DISTINCT FROM ({_listed('s', names)})" if names else ""
+    return f" OR ({listed(stored, names)}) IS DISTINCT FROM ({listed('s', names)})" if names else ""
 
 
 def _update(table: str, names: Sequence[str]) -> str:
@@ -243,10 +248,10 @@ def _update(table: str, names: Sequence[str]) -> str:
     return (
         "UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in names)
-        + f" WHERE ({_listed(table, names)}) IS DISTINCT FROM ({_listed('excluded', names)})"
+        + f" WHERE ({listed(table, names)}) IS DISTINCT FROM ({listed('excluded', names)})"
     )
 
 
 def _has_any(transaction: Transaction, table: str, records: Records) -> bool:
     """Tell whether there is anything to write: a statement that writes nothing would fire triggers, too."""
-    return bool(transaction.execute(f"SELECT 1 FROM {table} WHERE {_between(records)} LIMIT 1"))
+    return bool(transaction.execute(f"SELECT 1 FROM {table} WHERE {between(records)} LIMIT 1"))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, repeat
+from pathlib import Path
 
 from feedmill.products.database import Written
-from feedmill.products.lot import STAGED
-from feedmill.products.staged import fields_fed, staging_tables
+from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
+from feedmill.products.staged import empty, fields_fed, staging_tables
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.retry import RetryPolicy
-from feedmill.stores.sqlite import SqliteDatabase, SqliteSession, SqliteTransaction
+from feedmill.stores.sqlite import SqliteDatabase, SqliteTransaction
+from feedmill.stores.transaction import Session
 from feedmill.stores.url import Target
 
 # The same as of the tables' columns, or a staged value would never equal the stored one.
@@ -28,6 +30,8 @@ class SqliteProducts:
         Of an ``sqlite:///`` URL.
     retry : RetryPolicy, optional
         For a file that another process has locked.
+    rehearses : bool
+        Whether everything takes place in one transaction that is rolled back in the end.
 
     Thread safety
     -------------
@@ -37,22 +41,39 @@ class SqliteProducts:
     dialect = "sqlite"
     lanes = 1
 
-    def __init__(self, target: Target, retry: RetryPolicy | None = None) -> None:
-        self.database = SqliteDatabase(target.path, retry)
+    def __init__(self, target: Target, retry: RetryPolicy | None = None, *, rehearses: bool = False) -> None:
+        # A file that is not there is not made to be looked at.
+        is_absent = rehearses and not Path(target.path).exists()
+        self.database = SqliteDatabase(":memory:" if is_absent else target.path, retry)
+        self.rehearses = rehearses
+        self._rehearsal: SqliteTransaction | None = None
 
     def open(self) -> None:
-        """Do nothing: each session opens the file."""
+        """Do nothing, as each session opens the file; or begin what will be rolled back."""
+        if self.rehearses:
+            try:
+                connection = self.database.connect()
+                self._rehearsal = SqliteTransaction(connection)
+                connection.execute("BEGIN IMMEDIATE")
+                for name, columns in chain(staging_tables(TYPES), rehearsal_tables(TYPES)):
+                    connection.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
+            except sqlite3.Error as error:
+                raise self.database.fault(error) from None
 
-    def session(self, role: str, *, staged: bool = False) -> SqliteSession:  # noqa: ARG002 - SQLite has no name for a session
+    def session(self, role: str, *, staged: bool = False) -> Session[SqliteTransaction]:  # noqa: ARG002 - SQLite has no name for a session
         """Make a session for the calling thread, with the temporary tables or without."""
+        if self._rehearsal is not None:
+            return RehearsalSession(self._rehearsal, sqlite3.Error, self.database.fault)
         return self.database.session(_create_staged if staged else None)
 
     def fill(
         self, transaction: SqliteTransaction, part: RangePart, chosen: Sequence[bytes] | None = None
     ) -> None:
         """Empty the temporary tables, which a rollback can fill again, and bring a part's rows in."""
-        for name in STAGED:
-            transaction.execute(f"DELETE FROM {name}")
+        empty(transaction)
+        if self.rehearses:
+            for name, _ in rehearsal_tables(TYPES):
+                transaction.execute(f"DELETE FROM {name}")
         fed = fields_fed(part)
         if not fed:
             return
@@ -137,7 +158,12 @@ class SqliteProducts:
                 statement = ""
 
     def close(self) -> None:
-        """Do nothing: each session closes the file."""
+        """Do nothing, as each session closes the file; or roll back."""
+        if self._rehearsal is not None:
+            connection, self._rehearsal = self._rehearsal.connection, None
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            self.database.disconnect(connection)
 
     def abort(self) -> None:
         """Interrupt what runs."""

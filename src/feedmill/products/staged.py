@@ -9,6 +9,7 @@ from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES
 from feedmill.schema import Schema
 from feedmill.stores.ddl import SQLITE_EXACT_DIGITS
 from feedmill.stores.protocol import RangePart
+from feedmill.stores.transaction import Transaction
 
 REQUIRED = ("dealer_code", "sku")
 
@@ -32,6 +33,12 @@ def staging_tables(types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "feedmill_products", "r bigint"
     yield "feedmill_offers", "r bigint, is_new integer, dealer_id bigint, product_id bigint"
     yield "feedmill_effects", "r bigint, outcome text"
+
+
+def empty(transaction: Transaction) -> None:
+    """Empty the temporary tables."""
+    for name, _ in staging_tables({}):
+        transaction.execute(f"DELETE FROM {name}")
 
 
 def fields_fed(part: RangePart) -> list[tuple[str, int]]:
