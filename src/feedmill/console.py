@@ -139,11 +139,12 @@ def show_outcomes(report: Report) -> None:
 def show_plan(changes: Changes) -> None:
     """Print what a run would change; what becomes of the records is printed as ever."""
     say("Plan: nothing was written. What a run would do:")
-    if changes.columns:
+    # Without those that no record would change.
+    columns = +changes.columns
+    if columns:
         say("Changes:")
-        for name, number in sorted(changes.columns.items(), key=lambda item: (-item[1], item[0])):
-            if number:
-                say(f"  {number:>9}  {name}")
+        for name, number in sorted(columns.items(), key=lambda item: (-item[1], item[0])):
+            say(f"  {number:>9}  {name}")
     if changes.moves:
         say("Largest price moves:")
         for move in changes.moves:

@@ -41,7 +41,7 @@ def test_a_plan_names_columns_and_price_moves(sql_rig: SqlRig, tmp_path: Path) -
     assert everything(sql_rig) == before
     assert report.outcomes == Outcomes(inserted=1, updated=3, unchanged=16)
     assert report.failures == 1
-    assert {name: number for name, number in changes.columns.items() if number} == {
+    assert dict(+changes.columns) == {
         "price": 2,
         "stock": 2,
         "title": 1,

@@ -57,9 +57,11 @@ class DatabaseWork[R](Protocol):
         ...
 
 
-def with_products[R](url: str, work: DatabaseWork[R], *, lanes: int | None = None) -> R:
+def with_products[R](
+    url: str, work: DatabaseWork[R], *, lanes: int | None = None, rehearses: bool = False
+) -> R:
     """Do something with the database behind a URL, as `open_products` opens it, whatever its kind."""
-    with open_products(url, lanes=lanes) as database:
+    with open_products(url, lanes=lanes, rehearses=rehearses) as database:
         # The same call for each kind: their transactions are of different types.
         if isinstance(database, SqliteProducts):
             return work(database)
