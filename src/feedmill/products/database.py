@@ -87,8 +87,8 @@ class SqlDatabase[T: Transaction](Protocol):
     def ring(self, channel: str) -> Ring | None:
         """Listen for what is committed; None where the database cannot tell."""
 
-    def await_memory(self, transaction: T) -> None:
-        """Wait for all transactions that `open_memory` let write hashes, and hold up others."""
+    def await_memory(self, transaction: T) -> bool:
+        """Wait for transactions that `open_memory` let write hashes, and hold up others; False if too long."""
 
     def exclude_writers(self, transaction: T) -> bool:
         """Wait for all that write to the tables of products, and hold up others; False if that takes long."""

@@ -140,7 +140,9 @@ class Memory[T: Transaction]:
 
     def _claim(self, transaction: T, owner: str) -> bool:
         database = self._database
-        database.await_memory(transaction)
+        if not database.await_memory(transaction):
+            _log.info("another run is busy just now: unchanged records will be compared there")
+            return False
         [(seed, compacted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
         self._seed, self._entries = count(seed), []
         is_doubtful = bool(transaction.execute("SELECT 1 FROM feedmill_outside LIMIT 1"))

@@ -159,20 +159,13 @@ class PostgresProducts:
         """Listen for what is committed."""
         return PostgresRing(self.database, channel)
 
-    def await_memory(self, transaction: PostgresTransaction) -> None:
+    def await_memory(self, transaction: PostgresTransaction) -> bool:
         """Wait for the transactions of other runs, those of one that was killed included."""
-        transaction.execute(f"SELECT pg_advisory_xact_lock({MEMORY_LOCK})")
+        return _locks(transaction, f"SELECT pg_advisory_xact_lock({MEMORY_LOCK})")
 
     def exclude_writers(self, transaction: PostgresTransaction) -> bool:
         """Wait for all that write to the tables of products, and hold up others."""
-        try:
-            with transaction.savepoint():
-                # More than the second after which an autovacuum gives way, less than a shop would notice.
-                transaction.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-                transaction.execute("LOCK TABLE products, product_dealers, dealers IN SHARE MODE")
-        except psycopg.errors.LockNotAvailable:
-            return False
-        return True
+        return _locks(transaction, "LOCK TABLE products, product_dealers, dealers IN SHARE MODE")
 
     def open_memory(self, transaction: PostgresTransaction, owner: str) -> bool:
         """Let the transaction change products without a note; the setting ends with it."""
@@ -212,6 +205,18 @@ class PostgresProducts:
     def abort(self) -> None:
         """Cancel what runs."""
         self.database.abort()
+
+
+def _locks(transaction: PostgresTransaction, statement: str) -> bool:
+    """Take a lock; False if that takes long."""
+    try:
+        with transaction.savepoint():
+            # More than the second after which an autovacuum gives way, less than a shop would notice.
+            transaction.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+            transaction.execute(statement)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def _create_staged(transaction: PostgresTransaction) -> None:

@@ -122,8 +122,9 @@ class SqliteProducts:
     def ring(self, channel: str) -> None:
         """Do nothing: SQLite tells nobody."""
 
-    def await_memory(self, transaction: SqliteTransaction) -> None:
+    def await_memory(self, transaction: SqliteTransaction) -> bool:  # noqa: ARG002 - the other dialect needs it
         """Do nothing: there is one transaction at a time."""
+        return True
 
     def exclude_writers(self, transaction: SqliteTransaction) -> bool:  # noqa: ARG002 - as above
         """Do nothing: there is one transaction at a time."""
