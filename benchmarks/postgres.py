@@ -45,6 +45,9 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 BATCH: int = 10_000
+BAD_BYTES = "surrogateescape"
+"""A feed's bad records may hold what is no UTF-8; they are copied as they are."""
+
 COLUMNS = (
     *("dealer_code", "sku", "gtin", "title", "brand", "category", "price", "currency", "stock", "condition"),
     *("url", "updated_at", "weight_kg", "description"),
@@ -111,7 +114,10 @@ HEAD = (
 
 def changed(feed: Path, every: int, target: Path) -> Path:
     """Copy a feed with another price in every so-manieth record."""
-    with feed.open(newline="") as source, target.open("w", newline="") as file:
+    with (
+        feed.open(newline="", encoding="utf-8", errors=BAD_BYTES) as source,
+        target.open("w", newline="", encoding="utf-8", errors=BAD_BYTES) as file,
+    ):
         rows = csv.reader(source)
         writer = csv.writer(file, lineterminator="\n")
         header = next(rows)
@@ -308,7 +314,7 @@ def main() -> None:
     parser.add_argument("--url", help="postgresql://…/database of a server to use")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     arguments = parser.parse_args()
-    with arguments.feed.open(newline="") as file:
+    with arguments.feed.open(newline="", encoding="utf-8", errors=BAD_BYTES) as file:
         records = sum(1 for _ in csv.reader(file)) - 1
     gil = "on" if sys._is_gil_enabled() else "off"
     print(f"{records:,} records, Python {sys.version.split()[0]}, GIL {gil}\n")

@@ -88,7 +88,7 @@ class SqlDatabase[T: Transaction](Protocol):
         """Listen for what is committed; None where the database cannot tell."""
 
     def await_memory(self, transaction: T) -> bool:
-        """Wait for transactions that `open_memory` let write hashes, and hold up others; False if too long."""
+        """Wait for those that `open_memory` let write hashes, hold up others; False if that takes long."""
 
     def exclude_writers(self, transaction: T) -> bool:
         """Wait for all that write to the tables of products, and hold up others; False if that takes long."""
