@@ -128,7 +128,7 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
     return with_products(url, run, lanes=1)
 
 
-def plan_feeds(  # noqa: PLR0913 - as `process_feeds`
+def plan_feeds(
     feeds: str | Sequence[str],
     url: str,
     *,

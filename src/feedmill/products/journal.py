@@ -104,7 +104,11 @@ class SqlLane[T: Transaction]:
     """
 
     def __init__(
-        self, database: SqlDatabase[T], session: Session[T], ledger: Ledger, memory: LaneMemory[T] | None
+        self,
+        database: SqlDatabase[T],
+        session: Session[T],
+        ledger: Ledger,
+        memory: LaneMemory[T] | None = None,
     ) -> None:
         self._database = database
         self._session = session
