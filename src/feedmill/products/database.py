@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from feedmill.products.doorbell import Ring
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Session, Transaction
+
+WRITTEN_TABLES: Final = ("products", "product_dealers", "dealers", "product_integration", "outbox")
+"""What a run changes, besides what is feedmill's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ class SqlDatabase[T: Transaction](Protocol):
 
     def ring(self, channel: str) -> Ring | None:
         """Listen for what is committed; None where the database cannot tell."""
+
+    def has_rules(self, transaction: T) -> bool:
+        """Tell whether the user's own triggers or rules may store something else than was sent."""
 
     def await_memory(self, transaction: T) -> bool:
         """Wait for those that `open_memory` let write hashes, hold up others; False if that takes long."""

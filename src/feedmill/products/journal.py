@@ -121,7 +121,7 @@ class SqlLane[T: Transaction]:
         memory = self._memory
 
         def staged(transaction: T) -> LaneOutcome:
-            choice = memory.choose(part) if memory is not None else EVERYTHING
+            choice = memory.choose(transaction, part) if memory is not None else EVERYTHING
             is_noted = memory is not None and choice.sent != 0 and memory.open(transaction)
             self._database.fill(transaction, part, choice.chosen)
             outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))

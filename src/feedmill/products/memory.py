@@ -17,6 +17,12 @@ begins and there is such a note, it waits for everyone who is writing just then,
 them anew while it compares every record with the database. So does ``--verify``. Of two runs at the same time
 the one that began last is the owner; to it the other one is somebody else.
 
+Each part looks for a note, too, and for another owner, before it leaves anything out: a record that is left
+out stood in the tables when its transaction began.
+
+*Whose tables are not what is sent.* Triggers and rules of the user's own may store something else than was
+sent, or nothing. Where there are any, a run does without.
+
 *A run that died.* Its entries are committed with what they tell of, or not at all. Its transactions that were
 still under way hold an advisory lock, for which the next run waits before it reads.
 
@@ -50,6 +56,10 @@ SLACK_ENTRIES: Final = 100_000
 
 BLOCK_BYTES: Final = ENTRY_BYTES << 16
 """Of entries that are rewritten; PostgreSQL's values end at 1 GB."""
+
+IS_SOUND: Final = (
+    "SELECT 1 FROM feedmill_memory WHERE owner = ? AND NOT EXISTS (SELECT 1 FROM feedmill_outside)"
+)
 
 _log = logging.getLogger("feedmill.products")
 
@@ -140,6 +150,9 @@ class Memory[T: Transaction]:
 
     def _claim(self, transaction: T, owner: str) -> bool:
         database = self._database
+        if database.has_rules(transaction):
+            _log.info("the tables have triggers or rules: unchanged records will be compared there")
+            return False
         if not database.await_memory(transaction):
             _log.info("another run is busy just now: unchanged records will be compared there")
             return False
@@ -205,8 +218,14 @@ class LaneMemory[T: Transaction]:
         self._plan: Plan | None = None
         self._contents: Contents | None = None
 
-    def choose(self, part: RangePart) -> Choice:
-        """Choose the rows of a part that have to be sent; the same ones however often it is asked."""
+    def choose(self, transaction: T, part: RangePart) -> Choice:
+        """Choose the rows of a part that have to be sent; the same ones however often it is asked.
+
+        Not so if somebody else has changed the tables meanwhile: then all of them, from now on.
+        """
+        if self._has_begun and not transaction.execute(IS_SOUND, (self._owner,)):
+            self._known = self._memory = None
+            self._part, self._choice = part, EVERYTHING
         if self._part is not part:
             self._part, self._choice = part, EVERYTHING
             known = self._known_to(part)
@@ -237,6 +256,10 @@ class LaneMemory[T: Transaction]:
         if entries:
             _store(transaction, entries)
         self._database.close_memory(transaction)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._known is not None or self._memory is not None
 
     def forget(self, part: RangePart) -> None:
         """Know nothing of a part that was done before: what is known may be older."""

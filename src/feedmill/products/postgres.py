@@ -10,7 +10,7 @@ from itertools import chain, repeat
 import psycopg
 
 from feedmill.errors import UsageError
-from feedmill.products.database import Written
+from feedmill.products.database import WRITTEN_TABLES, Written
 from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
 from feedmill.products.staged import empty, fields_fed, staging_tables
 from feedmill.stores.postgres import (
@@ -158,6 +158,17 @@ class PostgresProducts:
     def ring(self, channel: str) -> PostgresRing:
         """Listen for what is committed."""
         return PostgresRing(self.database, channel)
+
+    def has_rules(self, transaction: PostgresTransaction) -> bool:
+        """Look for triggers, rules and row level security."""
+        tables = ", ".join(f"to_regclass('{table}')" for table in WRITTEN_TABLES)
+        return bool(
+            transaction.execute(
+                f"SELECT 1 FROM pg_class AS c WHERE c.oid IN ({tables})"
+                " AND (c.relhasrules OR c.relrowsecurity OR EXISTS (SELECT 1 FROM pg_trigger AS t"
+                " WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT LIKE 'feedmill%')) LIMIT 1"
+            )
+        )
 
     def await_memory(self, transaction: PostgresTransaction) -> bool:
         """Wait for the transactions of other runs, those of one that was killed included."""

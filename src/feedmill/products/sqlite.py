@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
 
-from feedmill.products.database import Written
+from feedmill.products.database import WRITTEN_TABLES, Written
 from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
 from feedmill.products.staged import empty, fields_fed, staging_tables
 from feedmill.stores.protocol import RangePart
@@ -121,6 +121,16 @@ class SqliteProducts:
 
     def ring(self, channel: str) -> None:
         """Do nothing: SQLite tells nobody."""
+
+    def has_rules(self, transaction: SqliteTransaction) -> bool:
+        """Look for triggers."""
+        tables = ", ".join(f"'{table}'" for table in WRITTEN_TABLES)
+        return bool(
+            transaction.execute(
+                f"SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) IN ({tables})"
+                " AND name NOT LIKE 'feedmill%' LIMIT 1"
+            )
+        )
 
     def await_memory(self, transaction: SqliteTransaction) -> bool:  # noqa: ARG002 - the other dialect needs it
         """Do nothing: there is one transaction at a time."""

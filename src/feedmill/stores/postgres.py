@@ -67,7 +67,8 @@ FREE_PLANS = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; S
 
 APPLY_SETTINGS = """SELECT set_config(name, %s::json ->> name, false) FROM pg_settings
 WHERE name IN (SELECT json_object_keys(%s::json)) AND source IN ('default', 'configuration file')"""
-SESSION_SETTINGS = "SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO'"
+SESSION_SETTINGS = """SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO';
+SET default_transaction_isolation TO 'read committed'"""
 APPLICATION_NAME_BYTES = 63  # NAMEDATALEN - 1
 
 STOPPED = "{}: the run was stopped; continue it with --resume."
