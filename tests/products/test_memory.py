@@ -12,7 +12,9 @@ import psycopg
 import pytest
 
 from feedmill.errors import RunError
+from feedmill.products import process_feeds
 from feedmill.products.memory import Choice, LaneMemory
+from feedmill.products.process import product_schema
 from feedmill.report import Outcomes
 from feedmill.runs import RunOptions
 from feedmill.stores.protocol import RangePart
@@ -143,6 +145,16 @@ def test_a_refused_record_leaves_the_floor_to_one_that_was_left_out(sql_rig: Sql
     for _ in range(2):
         report = process(sql_rig, feed).report
         assert (report.outcomes, report.failures) == (Outcomes(unchanged=2), 1)
+
+
+def test_the_same_digits_at_another_scale_are_another_price(sql_rig: SqlRig, tmp_path: Path) -> None:
+    assert isinstance(sql_rig, SqliteRig | PostgresRig)
+    process(sql_rig, write_feed(tmp_path / "a.csv", [Row(price="100.00")]))
+    finer = [replace(field, scale=4) if field.name == "price" else field for field in product_schema().fields]
+    schema = replace(product_schema(), fields=tuple(finer))
+    feed = write_feed(tmp_path / "b.csv", [Row(price="1.0000")])
+    assert process_feeds(feed, sql_rig.url, schema=schema).outcomes == Outcomes(updated=1)
+    assert process_feeds(feed, sql_rig.url, schema=schema).outcomes == Outcomes(unchanged=1)
 
 
 def test_a_feed_with_fewer_columns_is_another_thing(sql_rig: SqlRig, tmp_path: Path) -> None:

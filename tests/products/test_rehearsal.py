@@ -10,6 +10,7 @@ import pytest
 
 from feedmill.errors import UsageError
 from feedmill.products import plan_feeds, process_feeds
+from feedmill.products.opening import open_products
 from feedmill.report import Outcomes
 from feedmill.runs import RunOptions
 from tests.products.feeds import REFUSED_PRICE, Row, random_rows, rows, write_feed
@@ -83,3 +84,10 @@ def test_a_plan_for_an_empty_database_makes_no_table(tmp_path: Path, request: py
 def test_a_plan_has_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to resume"):
         plan_feeds("a.csv", f"sqlite:///{tmp_path}/a.db", options=RunOptions(resume=True))
+
+
+def test_a_plan_lets_other_runs_begin(postgres: PostgresRig, tmp_path: Path) -> None:
+    process(postgres, write_feed(tmp_path / "a.csv", [Row()]))
+    other = write_feed(tmp_path / "b.csv", [Row(sku="s2")])
+    with open_products(postgres.url, rehearses=True):
+        assert process(postgres, other).report.outcomes == Outcomes(inserted=1)

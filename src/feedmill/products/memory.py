@@ -299,8 +299,13 @@ def _batches(part: RangePart) -> list[Batch]:
 
 def _contents(plan: Plan, fed: frozenset[str], seed: int) -> Contents:
     """Say what a plan's records are known by; of columns that the feed lacks they say nothing."""
-    columns = [name for name in FEED_COLUMNS if name in fed]
-    named = hashlib.blake2b(" ".join(columns).encode(), digest_size=8, key=seed.to_bytes(8))
+    # What is hashed of a decimal is its digits: with another scale the same ones are another number.
+    columns = [
+        (field.name, field.type, field.format, field.storage, field.precision, field.scale)
+        for field in plan.schema.fields
+        if field.name in fed and field.name in FEED_COLUMNS
+    ]
+    named = hashlib.blake2b(repr(sorted(columns)).encode(), digest_size=8, key=seed.to_bytes(8))
 
     def fields(names: Sequence[str]) -> list[int]:
         return [plan.names.index(name) for name in names if name in fed]

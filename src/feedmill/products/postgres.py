@@ -198,7 +198,9 @@ class PostgresProducts:
 
     def lock_migrations(self, transaction: PostgresTransaction) -> None:
         """Let one process at a time create tables, of `load` and of this job."""
-        transaction.execute(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
+        # A rehearsal would hold it to its end, and no other run could begin.
+        if not self.rehearses:
+            transaction.execute(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
 
     def run_script(self, transaction: PostgresTransaction, script: str) -> None:
         """Run several statements."""

@@ -269,9 +269,7 @@ class PostgresDatabase:
         advice = ADVICE.get(state, "mend that, then continue with --resume")
         if not state and isinstance(error, psycopg.OperationalError):
             # libpq does not tell the SQLSTATE of a server that refuses a connection either.
-            advice = (
-                "check host, port, database, user and password (PGPASSWORD, PGSERVICE, ~/.pgpass work too)"
-            )
+            advice = "check host, port, database, user and password (also PGPASSWORD, PGSERVICE, ~/.pgpass)"
         return StoreError(f"{self.target.text}: {self._words(error)}; {advice}.")
 
     def _is_starting(self) -> bool:
