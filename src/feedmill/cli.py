@@ -281,7 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     logging.basicConfig(format="feedmill: %(message)s", level=logging.WARNING)
     # What it warns of, a lost connection, feedmill deals with itself and tells if that fails.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         cli.main(args=argv, prog_name="feedmill", standalone_mode=False)
     except FeedmillError as error:
