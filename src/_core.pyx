@@ -25,6 +25,8 @@
 #     values           number*.pxd temporal*.pxd text*.pxd formats.pxd address.pxd identifiers.pxd
 #                      language.pxd wordset.pxd numeric_binary.pxd
 #     patterns         patterns.pxd pcre2.h
+#     keys             key_table.h .pxd  which record has a key    digest.h      what a key is known by there
+#                      row_copy.pxd  rows without some of them    row_text.pxd  their values in findings
 #     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     what is stored   known.pxd     hashes by key                choose.pxd    which rows say something new
@@ -35,7 +37,8 @@
 #
 #     callouts.pxi     what only Python can do for the kernel: patterns, letters beyond ASCII
 #     compile*.pxi     a schema and a dialect → plan_t             plan.pxi      class Plan
-#     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch, findings.pxi its findings
+#     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
+#     findings.pxi     what a batch has found                      key_index.pxi class KeyIndex
 #     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
 #     known.pxi        class Known, class Contents
 #
@@ -73,6 +76,8 @@ from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
     COL_UTF8, batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
 )
+from _core.key_table cimport KEY_ORDINAL_MAX, key_entry_t, key_table_add, key_table_find, key_table_t
+from _core.keys cimport key_digest
 from _core.kinds cimport kind_check
 from _core.limits cimport (
     LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, limit_is_exclusive, limit_is_lower, limit_t,
@@ -92,6 +97,8 @@ from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, buffer_t, reader_t, scratch_bytes,
     scratch_free, scratch_t,
 )
+from _core.row_copy cimport rows_copy
+from _core.row_text cimport buffer_append, row_put_text
 from _core.rows cimport rows_damaged, rows_read
 from _core.rule_plan cimport (
     STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, STEP_TEST, TEST_EQUAL, TEST_LESS, TEST_MORE, TEST_UNORDERED, named_t,
@@ -110,6 +117,7 @@ cdef class Plan
 cdef class Batch
 cdef class Record
 cdef class Checked
+cdef class KeyIndex
 
 # The instruction set that tests force; empty: the best there is. Read once, because plans of one process
 # should agree.
@@ -140,6 +148,7 @@ include "_core/encode_bytes.pxi"
 include "_core/encode_objects.pxi"
 include "_core/encode_capsules.pxi"
 include "_core/findings.pxi"
+include "_core/key_index.pxi"
 include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"

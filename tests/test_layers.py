@@ -18,6 +18,7 @@ LAYERS = (
         "descriptor",
         "dialect",
         "json_schema",
+        "keys",
         "patterns",
         "records",
         "rules",

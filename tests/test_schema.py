@@ -139,6 +139,10 @@ def test_properties_without_effect_and_strangers_are_let_be() -> None:
 # What is refused ———————————————————————————————————————————————————————————————————————————————————————————
 
 
+def reference(fields: object, columns: object, resource: str = "x.csv") -> dict[str, object]:
+    return {"fields": fields, "reference": {"resource": resource, "fields": columns}}
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -147,8 +151,16 @@ def test_properties_without_effect_and_strangers_are_let_be() -> None:
         ({"fields": [{"name": "a", "Type": "integer"}]}, "did you mean 'type'"),
         ({"fields": [{"name": "a", "constraints": {"requird": True}}]}, "did you mean 'required'"),
         ({"fields": [{"name": "a", "constraints": {"min_length": 1}}]}, "did you mean 'minLength'"),
-        ({"fields": [{"name": "a"}], "foreignKeys": [{}]}, "foreignKeys is not supported"),
-        ({"fields": [{"name": "a"}], "uniqueKeys": [["a"]]}, "uniqueKeys is not supported"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [{}]}, "foreignKeys: each must be an object"),
+        ({"fields": [{"name": "a"}], "foreignKeys": {}}, "foreignKeys must be a list"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [reference(["a"], ["b", "c"])]}, "1 fields refer to 2"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [reference("b", "c")]}, "no field is named 'b'"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [reference("a", "b", "")]}, "the feed itself"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [reference([], [])]}, "one at least"),
+        ({"fields": [{"name": "a"}], "uniqueKeys": ["a", 1]}, "list of names"),
+        ({"fields": [{"name": "a"}], "uniqueKeys": "a"}, "uniqueKeys must be a list"),
+        ({"fields": [{"name": "a"}], "uniqueKeys": [["a", "b"]]}, "no field is named 'b'"),
+        ({"fields": [{"name": "a", "type": "array"}], "uniqueKeys": [["a"]]}, "equal JSON"),
         ({"fields": [{"name": "a"}, {"name": "a"}]}, "field 'a': declared twice"),
         ({"fields": [{"name": "a"}], "primaryKey": "b"}, "no field is named 'b'"),
         ({"fields": [{"name": "a"}], "primaryKey": ["a", "a"]}, "twice"),
@@ -212,7 +224,7 @@ def test_a_wrong_schema_is_refused(document: dict[str, object], words: str) -> N
         ({"title": 5}, "must be a text"),
         ({"constraints": []}, "must be an object"),
         ({"constraints": {"required": "yes"}}, "true or false"),
-        ({"constraints": {"unique": True}}, "unique is not supported"),
+        ({"type": "array", "constraints": {"unique": True}}, "equal JSON"),
         ({"constraints": {"jsonSchema": {"type": "object"}}}, "jsonSchema is for array, geojson, object"),
         ({"constraints": {"minimum": 1}}, "its type is string"),
         ({"constraints": {"minLength": 3, "maxLength": 2}}, "nothing fits"),

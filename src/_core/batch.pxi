@@ -163,6 +163,36 @@ cdef class Batch:
         for row in range(self.batch.rows):
             yield record_of(self.plan, self, row, None)
 
+    def claim_keys(self, KeyIndex index, Py_ssize_t before):
+        """Claim the keys of each row for its record; a key with a missing value is none.
+
+        A record of which one key is taken gets none of the others.
+
+        Parameters
+        ----------
+        index : KeyIndex
+        before : int
+            Records that were there before this batch.
+
+        Returns
+        -------
+        list of tuple of int
+            Record, from 0, the key's place among the index's, and the record that has it, counted from 1.
+        """
+        return claim_keys(self, index, before)
+
+    def lacking_keys(self, KeyIndex index, fields):
+        """List the records, from 0, whose key a frozen index does not have; a missing value makes no key."""
+        return lacking_keys(self, index, fields)
+
+    def key_text(self, record, fields):
+        """Write a good record's values of some fields as bytes, with the fields' names if there are several."""
+        return key_words(self, record, fields)
+
+    def without(self, records):
+        """Copy the rows without those of some records; the copy has no findings."""
+        return batch_without(self, records)
+
     # The encoders
 
     def copy_binary(

@@ -19,6 +19,9 @@
 #     hash = h xor (h >> 32)
 #     mix(h, w) = k xor (k >> 29), where k = (h xor w) * MULTIPLIER
 # A uuid is hashed in lower case.
+#
+# A key's digest (key_table.pxd) is made of the same words, and of the count of those of a decimal kept as text, so
+# that different keys have different words.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
@@ -26,6 +29,7 @@ from libc.string cimport memcpy
 from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_FLOAT64, COL_NUMERIC, batch_t, column_is_present, column_is_text, column_t,
 )
+from _core.key_table cimport digest_absorb, digest_begin, digest_end, digest_t
 from _core.number_scan cimport number_digit, number_scan, number_t
 from _core.span cimport span_of, span_t
 
@@ -46,32 +50,65 @@ cdef extern from *:
 cdef enum:
     KEY_DIGITS = 16
 
-
-cdef inline uint64_t key_mix(uint64_t h, uint64_t word) noexcept nogil:
-    h = (h ^ word) * KEY_MULTIPLIER
-    return h ^ (h >> 29)
+ctypedef struct key_t:
+    # What the words of a key are mixed into.
+    uint64_t hash
+    digest_t* digest           # NULL: the hash
 
 
 cdef inline uint64_t key_hash(
     const batch_t* batch, const int* keys, int nkeys, Py_ssize_t row
 ) noexcept nogil:
     """Hash the key of a row that was just written."""
+    cdef key_t key
+    key.hash, key.digest = KEY_SEED, NULL
+    key_read(&key, batch, keys, nkeys, row)
+    return key.hash ^ (key.hash >> 32)
+
+
+cdef inline bint key_digest(
+    const batch_t* batch, const int* keys, int nkeys, Py_ssize_t row, const uint64_t* secret, uint64_t* digest
+) noexcept nogil:
+    """Make the two words of a key's digest; False if a value of it is missing."""
+    cdef digest_t state
+    cdef key_t key
+    cdef int i
+    for i in range(nkeys):
+        if not column_is_present(&batch.columns[keys[i]], row):
+            return False
+    digest_begin(&state, secret)
+    key.hash, key.digest = 0, &state
+    key_read(&key, batch, keys, nkeys, row)
+    digest_end(&state, &digest[0], &digest[1])
+    return True
+
+
+cdef inline void key_read(
+    key_t* key, const batch_t* batch, const int* keys, int nkeys, Py_ssize_t row
+) noexcept nogil:
     cdef const column_t* column
-    cdef uint64_t h = KEY_SEED
     cdef int i
     for i in range(nkeys):
         column = &batch.columns[keys[i]]
         if not column_is_present(column, row):
-            h = key_mix(h, KEY_MISSING)
+            key_mix(key, KEY_MISSING)
         elif column.storage == COL_NUMERIC:
-            h = key_mix_numeric(h, key_text(column, row))
+            key_mix_numeric(key, key_text(column, row))
         elif column.is_uuid:
-            h = key_mix_uuid(h, key_text(column, row))
+            key_mix_uuid(key, key_text(column, row))
         elif column_is_text(column):
-            h = key_mix_text(h, key_text(column, row))
+            key_mix_text(key, key_text(column, row))
         else:
-            h = key_mix(key_mix(h, 8), key_number(column, row))
-    return h ^ (h >> 32)
+            key_mix(key, 8)
+            key_mix(key, key_number(column, row))
+
+
+cdef inline void key_mix(key_t* key, uint64_t word) noexcept nogil:
+    if key.digest != NULL:
+        digest_absorb(key.digest, word)
+        return
+    key.hash = (key.hash ^ word) * KEY_MULTIPLIER
+    key.hash ^= key.hash >> 29
 
 
 cdef inline span_t key_text(const column_t* column, Py_ssize_t row) noexcept nogil:
@@ -94,40 +131,43 @@ cdef inline uint64_t key_number(const column_t* column, Py_ssize_t row) noexcept
     return (<const uint64_t*> column.data)[row]
 
 
-cdef inline uint64_t key_mix_text(uint64_t h, span_t text) noexcept nogil:
+cdef inline void key_mix_text(key_t* key, span_t text) noexcept nogil:
     cdef const unsigned char* p = text.p
     cdef Py_ssize_t n = text.n
-    h = key_mix(h, <uint64_t> n)
+    key_mix(key, <uint64_t> n)
     while n >= 8:
-        h = key_mix(h, word_load(p))
+        key_mix(key, word_load(p))
         p += 8
         n -= 8
-    return key_mix(h, word_load_part(p, <size_t> n)) if n else h
+    if n:
+        key_mix(key, word_load_part(p, <size_t> n))
 
 
-cdef inline uint64_t key_mix_uuid(uint64_t h, span_t text) noexcept nogil:
+cdef inline void key_mix_uuid(key_t* key, span_t text) noexcept nogil:
     cdef unsigned char lower[36]
     cdef int i
     for i in range(36):
         # Hexadecimal digits and hyphens all have this bit but capital letters.
         lower[i] = text.p[i] | 0x20
-    return key_mix_text(h, span_of(lower, 36))
+    key_mix_text(key, span_of(lower, 36))
 
 
-cdef inline uint64_t key_mix_numeric(uint64_t h, span_t text) noexcept nogil:
+cdef inline void key_mix_numeric(key_t* key, span_t text) noexcept nogil:
     cdef number_t number
     cdef uint64_t digits = 0
     cdef Py_ssize_t i, count
     number_scan(text, &number)
     if number.first < 0:
-        return key_mix(h, 0)
+        key_mix(key, 0)
+        return
     count = number.last - number.first + 1
-    h = key_mix(h, 2 if number.is_negative else 1)
-    h = key_mix(h, <uint64_t> (number.point - number.first))
+    key_mix(key, 2 if number.is_negative else 1)
+    key_mix(key, <uint64_t> (number.point - number.first))
     # Zeros stand in for digits after the last one, so the length plays no part.
     for i in range((count + KEY_DIGITS - 1) // KEY_DIGITS * KEY_DIGITS):
         digits = digits * 10 + number_digit(&number, number.first + i)
         if i % KEY_DIGITS == KEY_DIGITS - 1:
-            h = key_mix(h, digits)
+            key_mix(key, digits)
             digits = 0
-    return h
+    if key.digest != NULL:
+        key_mix(key, <uint64_t> ((count + KEY_DIGITS - 1) // KEY_DIGITS))

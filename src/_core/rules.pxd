@@ -8,22 +8,20 @@
 # Comparisons are exact: scaled integers are compared with 128 bits, or as the decimals they stand for.
 
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from _core.codes cimport CODE_RULE
 from _core.columns cimport (
-    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_NUMERIC, COL_UTF8, REJECT_TEXT_MAX, batch_t,
-    column_is_present, column_t,
+    COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_NUMERIC, COL_UTF8, batch_t, column_is_present, column_t,
 )
 from _core.number cimport numeric_compare
 from _core.plan cimport plan_t
-from _core.reader cimport READER_NO_MEMORY, buffer_reserve, buffer_t, reader_fail, reader_note, reader_t
+from _core.reader cimport READER_NO_MEMORY, buffer_t, reader_fail, reader_note, reader_t
+from _core.row_text cimport buffer_append, row_put_text
 from _core.rule_plan cimport (
     STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, TEST_EQUAL, TEST_LESS, TEST_MORE, TEST_UNORDERED, rule_t, step_t,
 )
 from _core.span cimport span_of, span_t
-from _core.value_text cimport VALUE_TEXT_MAX, value_put_text
-from _core.view cimport view_open, view_t, view_text
 
 cdef extern from *:
     """
@@ -84,38 +82,18 @@ cdef inline bint rule_is_blind(const reader_t* r, const rule_t* rule) noexcept n
 
 
 cdef inline bint rule_note(reader_t* r, const rule_t* rule, int number, Py_ssize_t byte) noexcept nogil:
-    """Note that a rule is broken, with the values of its fields: `sale_price=12.00, price=10.00`."""
-    cdef unsigned char value[VALUE_TEXT_MAX]
+    """Note that a rule is broken, with the values of its fields."""
     cdef buffer_t* room = &r.scratch.cell
-    cdef view_t view
-    cdef span_t text
     cdef Py_ssize_t n = 0
     cdef int i
     for i in range(rule.nnames):
-        view_open(&view, &r.batch.columns[rule.names[i].field], 0, r.batch.columns[rule.names[i].field].storage)
-        text = span_of(NULL, 0)
-        if column_is_present(&r.batch.columns[rule.names[i].field], r.row):
-            if view.kind == COL_UTF8 or view.kind == COL_NUMERIC:
-                text = view_text(&view, r.row)
-            else:
-                text = span_of(value, value_put_text(value, &view, r.row) - value)
-        # A finding keeps no more of its text.
-        text.n = min(text.n, <Py_ssize_t> REJECT_TEXT_MAX)
-        if not buffer_append(room, &n, span_of(<const unsigned char*> b", ", 2 if i else 0)):
-            return reader_fail(r, READER_NO_MEMORY)
-        if not buffer_append(room, &n, rule.names[i].name) or not buffer_append(room, &n, text):
+        if not (
+            buffer_append(room, &n, span_of(<const unsigned char*> b", ", 2 if i else 0))
+            and buffer_append(room, &n, rule.names[i].name)
+            and row_put_text(room, &n, r.batch, rule.names[i].field, r.row)
+        ):
             return reader_fail(r, READER_NO_MEMORY)
     return reader_note(r, CODE_RULE, number, byte, span_of(room.p, n))
-
-
-cdef inline bint buffer_append(buffer_t* buffer, Py_ssize_t* n, span_t text) noexcept nogil:
-    """Add a text to the `n` bytes there; False when there is no memory."""
-    if n[0] + text.n > buffer.capacity and not buffer_reserve(buffer, n[0] + text.n):
-        return False
-    if text.n:
-        memcpy(buffer.p + n[0], text.p, <size_t> text.n)
-    n[0] += text.n
-    return True
 
 
 cdef inline int rule_judge(const batch_t* batch, Py_ssize_t row, const rule_t* rule) noexcept nogil:

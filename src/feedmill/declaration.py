@@ -173,8 +173,8 @@ def _boolean_complaints(field: "Field") -> Iterator[str]:
 
 def _constraint_complaints(field: "Field") -> Iterator[str]:
     limits = field.constraints
-    if limits.unique:
-        yield "constraint unique is not supported for a field; declare primaryKey"
+    if limits.unique and field.type in JSON_TYPES:
+        yield f"constraint unique is not for {field.type}: equal JSON can be written in many ways"
     for name, written in CONSTRAINT_NAMES.items():
         if getattr(limits, name) is None:
             continue

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from feedmill import rules, transforms
+from feedmill import keys, rules, transforms
 from feedmill.declaration import CONSTRAINT_NAMES
 from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
@@ -60,8 +60,10 @@ _SCHEMA_REMARKS: Final = frozenset({"$schema", "title", "description", "fields"}
 # Known, and ignoring them would let bad records through.
 _FIELD_UNSUPPORTED: Final[frozenset[str]] = frozenset()
 _CONSTRAINTS_UNSUPPORTED: Final[frozenset[str]] = frozenset()
-_SCHEMA_UNSUPPORTED: Final = frozenset({"uniqueKeys", "foreignKeys"})
-_SCHEMA_NAMES: Final = frozenset({"name", "primaryKey", "missingValues", "fieldsMatch", "rules"})
+_SCHEMA_UNSUPPORTED: Final[frozenset[str]] = frozenset()
+_SCHEMA_NAMES: Final = frozenset(
+    {"name", "primaryKey", "missingValues", "fieldsMatch", "rules", "uniqueKeys", "foreignKeys"}
+)
 
 _SIMILARITY: Final = 0.8
 """difflib's ratio from which an unknown property counts as a misspelling: one letter in six, or so."""
@@ -131,6 +133,10 @@ def schema_parts(document: Mapping[str, object]) -> dict[str, Any]:
         if not isinstance(document["rules"], list):
             raise SchemaError("schema: property rules must be a list")
         parts["rules"] = tuple(map(rules.read, document["rules"]))
+    if "uniqueKeys" in document:
+        parts["unique_keys"] = keys.read_unique(document["uniqueKeys"])
+    if "foreignKeys" in document:
+        parts["foreign_keys"] = keys.read_foreign(document["foreignKeys"])
     return parts
 
 
@@ -295,6 +301,10 @@ def of_schema(schema: "Schema") -> dict[str, object]:
         document["fieldsMatch"] = schema.fields_match
     if schema.rules:
         document["rules"] = list(map(rules.written, schema.rules))
+    if schema.unique_keys:
+        document["uniqueKeys"] = list(map(list, schema.unique_keys))
+    if schema.foreign_keys:
+        document["foreignKeys"] = list(map(keys.foreign_written, schema.foreign_keys))
     return document
 
 

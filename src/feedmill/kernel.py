@@ -17,13 +17,17 @@ Examples
 [(2, 'stock', 'minimum')]
 """
 
+from __future__ import annotations
+
 from collections.abc import Buffer, Callable, Mapping, Sequence
+from typing import Protocol
 
 from feedmill._core import (
     Batch,
     Builder,
     Checked,
     Contents,
+    KeyIndex,
     Known,
     Plan,
     Record,
@@ -38,11 +42,13 @@ __all__ = [
     "Builder",
     "Checked",
     "Contents",
+    "KeyIndex",
     "Known",
     "Plan",
     "Record",
     "arrow_stream",
     "empty_batch",
+    "kernel_batch",
     "parse",
     "pattern_engine",
     "record_plan",
@@ -103,6 +109,21 @@ def _checker(schema: Schema) -> Callable[[Mapping[str, object] | Record], Checke
 
 
 Schema.compiler = _checker
+
+
+class Wrapped(Protocol):
+    """What looks like a batch and has one inside; readers and the pipeline make some."""
+
+    @property
+    def inner(self) -> Batch | Wrapped:
+        """The batch that has the rows."""
+
+
+def kernel_batch(batch: Batch | Wrapped) -> Batch:
+    """Give the kernel's own batch of the rows, where a reader or the pipeline has put something around it."""
+    while not isinstance(batch, Batch):
+        batch = batch.inner
+    return batch
 
 
 def simd() -> str:

@@ -18,6 +18,7 @@ import click
 
 from feedmill.dialect import Dialect
 from feedmill.errors import UsageError
+from feedmill.keys import DUPLICATES
 from feedmill.pipeline import FailureLimit, Progress
 from feedmill.readers import find_feeds
 from feedmill.readers.blocks import STDIN
@@ -154,6 +155,20 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         metavar="SECONDS",
         help="Give up when nothing has moved for so long, and say who waits for whom.",
     ),
+    _option(
+        "--duplicates",
+        type=click.Choice(DUPLICATES),
+        default="last",
+        show_default=True,
+        help="Which record of a primary key stays; with `reject` the others are rejects.",
+    ),
+    _option(
+        "--reference",
+        "references",
+        multiple=True,
+        metavar="RESOURCE=FILE",
+        help="The file that foreign keys refer to by this name.",
+    ),
     _option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The feed's name for a field."),
     _option("--resume", is_flag=True, help="Continue the unfinished run of these feeds."),
     _option("--no-progress", is_flag=True, help="No progress bar, even on a terminal."),
@@ -222,6 +237,8 @@ def run_options_of(
         log_every=given.log_every,
         resume=given.resume,
         mapping=mapping_of(given.mapping),
+        duplicates=given.duplicates,
+        references=mapping_of(given.references, "--reference RESOURCE=FILE"),
         handle_signals=True,
         stall_timeout_s=given.stall_timeout,
     )
@@ -243,8 +260,8 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
     refuse_overwriting(outputs, [*inputs, *(feed for feed in paths if feed != STDIN)])
 
 
-def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
-    """Read ``--map FIELD=COLUMN``.
+def mapping_of(pairs: Sequence[str], form: str = "--map FIELD=COLUMN") -> dict[str, str]:
+    """Read options of a form.
 
     Examples
     --------
@@ -252,12 +269,14 @@ def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
     {'title': 'Product name'}
     """
     mapping: dict[str, str] = {}
+    option, _, both = form.partition(" ")
+    left, right = both.lower().split("=")
     for pair in pairs:
         name, equals, column = pair.partition("=")
         if not (name and equals and column):
-            raise UsageError(f"--map {pair}: write FIELD=COLUMN, as in --map title=name")
+            raise UsageError(f"{option} {pair}: write {both}, as in {option} title=name")
         if mapping.get(name, column) != column:
-            raise UsageError(f"--map gives field {name!r} two columns, {mapping[name]!r} and {column!r}")
+            raise UsageError(f"{option} gives {left} {name!r} two {right}s, {mapping[name]!r} and {column!r}")
         mapping[name] = column
     return mapping
 

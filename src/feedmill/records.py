@@ -135,6 +135,8 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     fields = batch.plan.schema.fields
     # What callbacks raised is kept by those batches only that have been through one.
     errors: Mapping[int, str] = getattr(batch, "errors", {})
+    # Findings that name another record have a message of their own.
+    notes: Mapping[tuple[int, int, int], str] = getattr(batch, "notes", {})
     # Column, code and the first half of the message, once for each kind of finding.
     kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
     for code, field, record, line, byte, _length, raw in batch.rejects():
@@ -150,7 +152,8 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
             kind = kinds[code, field] = (column, Code(code).word, message)
         value = shown(raw)
         got = errors[record] if code == Code.CALLBACK else quoted(value)
-        yield Reject(base.position(record, line, byte), kind[0], kind[1], kind[2] + got, value)
+        said = notes.get((code, field, record), kind[2] + got)
+        yield Reject(base.position(record, line, byte), kind[0], kind[1], said, value)
 
 
 def shown(raw: bytes) -> str:

@@ -88,7 +88,8 @@ class Report:
     rejects_by_code : dict
         Findings by "column.code", or "code" for findings on whole records. A failed record has at least one.
     outcomes : Outcomes
-        What the store did with the successes that were not dropped; all zero in a run without a store.
+        What the store did with the successes that were not dropped; in a run without a store all are zero but
+        the duplicates.
     stored : bool
         Whether the run had a store.
     bytes : int

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from feedmill.dialect import Dialect
+from feedmill.keys import Duplicates
 from feedmill.pipeline import FailureLimit, Pipeline, Progress, Transform
 
 AUTO_LANES: Final = 8
@@ -42,6 +43,11 @@ class RunOptions:
         Records of a worker between two log lines.
     resume : bool
         Continue the last unfinished run of these feeds into this store.
+    duplicates : {"last", "first", "reject"}
+        Which record of a primary key stays: the last one, as tables have it, the first one, or the first one
+        with the others as rejects; `feedmill.pipeline.duplicates` says what it means for unique values.
+    references : mapping of resource to file
+        Where foreign keys find their resources, if not by the resources' names.
     mapping : mapping of field to column
         Fields whose column has another name in the feed.
     transform : callable, optional
@@ -70,6 +76,8 @@ class RunOptions:
     failure_limit: FailureLimit | None = None
     log_every: int = 100_000
     resume: bool = False
+    duplicates: Duplicates = "last"
+    references: Mapping[str, str] = field(default_factory=dict)
     mapping: Mapping[str, str] = field(default_factory=dict)
     transform: Transform | None = None
     on_start: Callable[[Pipeline], None] | None = None

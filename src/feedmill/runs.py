@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Protocol, Self, runtime_checkable
 
@@ -26,10 +27,12 @@ from feedmill.failed import FailedRecords, check_exportable
 from feedmill.kernel import Plan
 from feedmill.pipeline import (
     Callback,
+    DuplicateCheck,
     Pipeline,
     PipelineConfig,
     PlannedFeed,
     Progress,
+    References,
     RejectWriter,
     signals,
 )
@@ -118,12 +121,7 @@ def validate(
 def check_feeds(feeds: Sequence[str], schema: Schema, options: RunOptions = DEFAULT_OPTIONS) -> None:
     """Refuse files that cannot be read, or whose header does not fit, before anything is made for a run.
 
-    Streams, which can be read once only, are left to the run.
-
-    Raises
-    ------
-    UsageError
-        As `load`.
+    Streams, which can be read once only, are left to the run. Raises what `load` does.
     """
     for path in feeds:
         if path == STDIN or Path(path).is_fifo() or Path(path).is_char_device():
@@ -160,20 +158,24 @@ def run_feeds(
     buffers = BufferPool()
     with ExitStack() as stack:
         opened = []
+        references = References.wanted(schema, options.references, feeds, options.dialect)
         for source in feeds:
             opened.append(_opened(source, schema, options, buffers, lane_key))
+            opened[-1].references = references
             stack.callback(opened[-1].close)
         run = _run_info(opened, schema, options)
         if isinstance(options.progress, SizedProgress):
             options.progress.expect(_total_bytes(opened))
         planned = (feed.planned() for feed in opened)
+        check = DuplicateCheck.wanted(schema, options.duplicates, run.feeds)
+        work = partial(
+            run_planned, planned, run, schema.name, sink, options=options, buffers=buffers, duplicates=check
+        )
         if options.failed is None:
-            return run_planned(planned, run, schema.name, sink, options=options, buffers=buffers)
+            return work()
         check_exportable(feeds, opened[0].columns, can_reread=opened[0].fingerprint is not None)
         with FailedRecords(options.failed) as failed:
-            report = run_planned(
-                planned, run, schema.name, sink, options=options, buffers=buffers, failed=failed
-            )
+            report = work(failed=failed)
             failed.export(opened[0].planned(), opened[0].columns or (), buffers, report.run_id)
         return report
 
@@ -187,6 +189,7 @@ def run_planned(  # noqa: PLR0913 - what was opened for it, and how to run
     options: RunOptions = DEFAULT_OPTIONS,
     buffers: BufferPool | None = None,
     failed: FailedRecords | None = None,
+    duplicates: DuplicateCheck | None = None,
 ) -> Report:
     """Run feeds that are open and have their plans, whatever they are read from.
 
@@ -204,6 +207,8 @@ def run_planned(  # noqa: PLR0913 - what was opened for it, and how to run
         Where chunks' buffers go back to.
     failed : FailedRecords, optional
         Given all findings, too.
+    duplicates
+        As for `PipelineConfig`.
 
     Raises
     ------
@@ -223,6 +228,7 @@ def run_planned(  # noqa: PLR0913 - what was opened for it, and how to run
         result_buffer=options.result_buffer,
         max_bytes=_bytes_under_way(options),
         failure_limit=options.failure_limit,
+        duplicates=duplicates,
         log_every=options.log_every,
         progress=options.progress,
         buffers=buffers,
@@ -259,6 +265,7 @@ class _OpenedFeed:
     reader: Reader | None
     reopen: Callable[[], Reader]
     callback: Callback | None
+    references: References | None = None
 
     @classmethod
     def open(
@@ -304,7 +311,7 @@ class _OpenedFeed:
         if reader.fingerprint != self.fingerprint:
             reader.close()
             raise ReadError(f"feed {self.name} was changed while the run was starting; start it again")
-        return PlannedFeed(reader, self.plan, self.callback)
+        return PlannedFeed(reader, self.plan, self.callback, self.references)
 
     def close(self) -> None:
         """Close it, if it is open and not the pipeline's."""
@@ -359,6 +366,7 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
         [repr(feed.plan.dialect) for feed in feeds],
         dict(options.mapping),
         callback,
+        *({options.duplicates} - {"last"}),
     ]
     return RunInfo(
         run_id=str(uuid.uuid4()),

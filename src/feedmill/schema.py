@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from feedmill import declaration, descriptor
+from feedmill import declaration, descriptor, keys
 from feedmill.errors import SchemaError
-from feedmill.json_values import JSON_TYPES
+from feedmill.keys import ForeignKey
 from feedmill.rules import Rule
 from feedmill.transforms import Transform
 
@@ -184,11 +184,17 @@ class Schema(_Checking):
         For messages and reports.
     rules : tuple of Rule
         What has to hold between the fields of a record.
+    unique_keys : tuple of tuple of str
+        Fields that no two records may share the values of; a missing value is shared with none.
+    foreign_keys : tuple of ForeignKey
+        Fields whose values have to be in another file.
+    folder : str
+        Where files that the schema names are looked for; the schema's own, if it was loaded from a file.
 
     Raises
     ------
     SchemaError
-        If names repeat, a rule makes no sense for its fields, or the primary key names no field.
+        If names repeat, a rule makes no sense for its fields, or a key names no field.
 
     Thread safety
     -------------
@@ -209,6 +215,9 @@ class Schema(_Checking):
     fields_match: str = "exact"
     name: str = ""
     rules: tuple[Rule, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    folder: str = field(default="", compare=False)
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -217,18 +226,10 @@ class Schema(_Checking):
         names = tuple(each.name for each in self.fields)
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise SchemaError(f"field {twice!r}: declared twice; names of fields must be unique")
-        if stray := [name for name in self.primary_key if name not in names]:
-            raise SchemaError(
-                f"primaryKey: no field is named {stray[0]!r}; the fields are {', '.join(names)}"
-            )
-        if len(set(self.primary_key)) < len(self.primary_key):
-            raise SchemaError("primaryKey: it names a field twice; name each once")
-        for each in self.fields:
-            if each.name in self.primary_key and each.type in JSON_TYPES:
-                raise SchemaError(
-                    f"primaryKey: {each.name!r} is of type {each.type}, and equal JSON can be written in "
-                    "many ways; take a field of another type"
-                )
+        by_name = dict(zip(names, self.fields, strict=True))
+        listed = {"primaryKey": (self.primary_key,), "uniqueKeys": self.unique_keys}
+        for complaint in keys.complaints(by_name, listed, self.foreign_keys):
+            raise SchemaError(complaint)
         if self.fields_match not in FIELDS_MATCHES:
             raise SchemaError(
                 f"fieldsMatch: unknown word {self.fields_match!r}; use one of {', '.join(FIELDS_MATCHES)}"
@@ -240,7 +241,6 @@ class Schema(_Checking):
             else each
             for each in self.fields
         )
-        by_name = dict(zip(names, fields, strict=True))
         for rule in self.rules:
             for complaint in declaration.rule_complaints(rule, by_name):
                 raise SchemaError(f"rule {rule.name!r}: {complaint}")
@@ -249,6 +249,12 @@ class Schema(_Checking):
             raise SchemaError(f"rule {twice!r}: declared twice; give rules different names")
         object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "names", names)
+
+    @property
+    def shared_by_none(self) -> tuple[tuple[str, ...], ...]:
+        """The unique keys, and the fields that are unique by themselves."""
+        single = tuple((each.name,) for each in self.fields if each.constraints.unique)
+        return tuple(dict.fromkeys(single + self.unique_keys))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -326,7 +332,8 @@ class Schema(_Checking):
             If the file cannot be read, is no JSON or TOML, or declares what feedmill does not know.
         """
         try:
-            return cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name.partition(".")[0])
+            schema = cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name.partition(".")[0])
+            return replace(schema, folder=str(Path(path).parent))
         except SchemaError as error:
             raise SchemaError(f"{path}: {error}") from None
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from feedmill.dialect import Dialect
 from feedmill.errors import FeedError, UrlError
 from feedmill.products import Dealer, migrate, process_feeds, product_schema, read_dealers
 from feedmill.products.migrations import migration_names
@@ -38,6 +43,20 @@ def test_the_sample(url: str) -> None:
     again = process_feeds(feed, url, create_dealers=True)
     assert again.failures < report.failures
     assert again.outcomes.unchanged == report.outcomes.inserted
+
+
+def test_lines_of_json_and_records_of_one_key(url: str, tmp_path: Path) -> None:
+    with (EXAMPLES / "dealer_feed.csv").open(encoding="utf-8", newline="") as file:
+        feed = list(islice(csv.DictReader(file), 30))
+    lines = tmp_path / "feed.jsonl"
+    lines.write_text("".join(json.dumps(each) + "\n" for each in feed + feed[:10]), "utf-8")
+    options = RunOptions(dialect=Dialect(format="jsonl"), duplicates="reject")
+    report = process_feeds(str(lines), url, create_dealers=True, options=options)
+    assert report.outcomes == Outcomes(inserted=report.successes)
+    again = process_feeds(str(lines), url, options=replace(options, duplicates="first"))
+    assert again.outcomes == Outcomes(
+        unchanged=report.successes, duplicate=report.rejects_by_code["duplicate_key"]
+    )
 
 
 def test_migrating_twice_does_nothing(url: str) -> None:

@@ -50,18 +50,22 @@ from feedmill.pipeline.config import (
     Progress,
     RejectWriter,
 )
+from feedmill.pipeline.duplicates import DuplicateCheck
+from feedmill.pipeline.references import References
 from feedmill.pipeline.run import Pipeline, report_of, run_pipeline
 from feedmill.pipeline.serial import SerialRun
 from feedmill.pipeline.signals import signals
 
 __all__ = [
     "Callback",
+    "DuplicateCheck",
     "FailureLimit",
     "LoggedProgress",
     "Pipeline",
     "PipelineConfig",
     "PlannedFeed",
     "Progress",
+    "References",
     "RejectWriter",
     "SerialRun",
     "Transform",

@@ -134,6 +134,11 @@ class ChangedBatch:
         self.errors: Mapping[int, str] = {**getattr(before, "errors", {}), **made.errors}
         self.failures = built.records - built.rows - made.dropped
 
+    @property
+    def inner(self) -> Batch:
+        """The batch that has the rows."""
+        return self._built
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._built, name)
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.callbacks import Callback
+    from feedmill.pipeline.duplicates import DuplicateCheck
     from feedmill.pipeline.pace import ChunkPace
+    from feedmill.pipeline.references import References
     from feedmill.readers import BufferPool, Chunk
     from feedmill.records import Reject
     from feedmill.stores.protocol import RunInfo, Sink
@@ -156,16 +158,21 @@ class PlannedFeed:
         Made for this feed's columns.
     callback : Callback, optional
         What good records go through.
+    references : References, optional
+        What good records, and those that come out of the callback, have to refer to.
     """
 
     reader: ChunkReader
     plan: Plan
     callback: Callback | None = None
+    references: References | None = None
 
     def parse(self, chunk: Chunk, pace: ChunkPace) -> Batch:
         """Make a batch of a chunk, in any thread; a callback tells which record it is at."""
         batch = self.reader.parse(chunk, self.plan)
-        return batch if self.callback is None else self.callback.applied(batch, chunk, self.plan, pace)
+        if self.callback is not None:
+            batch = self.callback.applied(batch, chunk, self.plan, pace)
+        return batch if self.references is None else self.references.checked(batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +202,8 @@ class PipelineConfig:
         Bytes of input and batches under way, about.
     failure_limit : FailureLimit, optional
         When to give up.
+    duplicates : DuplicateCheck, optional
+        Finds records that share a key. None: records may.
     log_every : int
         Records of a worker from one `Progress.worker_progress` to the next.
     progress : Progress, optional
@@ -218,6 +227,7 @@ class PipelineConfig:
     result_buffer: int = 100
     max_bytes: int = 64 << 20
     failure_limit: FailureLimit | None = None
+    duplicates: DuplicateCheck | None = None
     log_every: int = 100_000
     progress: Progress | None = None
     buffers: BufferPool | None = None

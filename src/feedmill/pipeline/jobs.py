@@ -93,8 +93,8 @@ class ParsedChunk:
         One, unless the job failed.
     has_failed : bool
         Whether parsing it raised.
-    records, failures, nbytes, dropped : int
-        Over all pieces; `dropped` by a callback.
+    records, failures, nbytes, dropped, duplicates : int
+        Over all pieces; `dropped` by a callback, `duplicates` as another record has their key.
     """
 
     feed: int
@@ -108,6 +108,7 @@ class ParsedChunk:
     failures: int
     nbytes: int
     dropped: int = 0
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Range:
         Its first byte in the feed, and the byte after its last.
     placed : list of Placed
         In input order.
-    chunks, failed_jobs, records, failures, dropped, nbytes : int
+    chunks, failed_jobs, records, failures, dropped, duplicates, nbytes : int
         Sums over its chunks; `nbytes` is of memory.
     lanes : tuple of int
         The lanes that have rows of it, as `parts` found.
@@ -61,6 +61,7 @@ class Range:
     records: int = 0
     failures: int = 0
     dropped: int = 0
+    duplicates: int = 0
     nbytes: int = 0
     lanes: tuple[int, ...] = ()
 
@@ -73,6 +74,7 @@ class Range:
         self.records += chunk.records
         self.failures += chunk.failures
         self.dropped += chunk.dropped
+        self.duplicates += chunk.duplicates
         self.nbytes += chunk.nbytes
 
     def has_room(self, chunk: ParsedChunk) -> bool:

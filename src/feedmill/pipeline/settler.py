@@ -102,12 +102,12 @@ class SettlerStage:
     def _add_outcomes(self, settled: Range, outcomes: Sequence[LaneOutcome], lane_failures: int) -> Outcomes:
         """Add the lanes' outcomes up, and hold them against the rows they were given."""
         if self._config.sink is None:
-            return self.outcomes
+            return self.outcomes + Outcomes(duplicate=settled.duplicates)
         added = Outcomes(
             inserted=sum(outcome.inserted for outcome in outcomes),
             updated=sum(outcome.updated for outcome in outcomes),
             unchanged=sum(outcome.unchanged for outcome in outcomes),
-            duplicate=sum(outcome.duplicate for outcome in outcomes),
+            duplicate=sum(outcome.duplicate for outcome in outcomes) + settled.duplicates,
         )
         rows = settled.records - settled.failures - settled.dropped
         if added.total + lane_failures != rows:

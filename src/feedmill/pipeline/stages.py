@@ -149,6 +149,8 @@ class CollectorStage:
         started = perf_counter()
         chunk = future.result()
         self._flow.begin(f"puts {self._ranges.place} in order")
+        if self._config.duplicates is not None:
+            chunk = self._config.duplicates.checked(chunk)
         self.waiting_s += perf_counter() - started
         self.chunks.add()
         return chunk

@@ -40,7 +40,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from feedmill.kernel import Batch, Contents, Known, Plan
+from feedmill.kernel import Batch, Contents, Known, Plan, kernel_batch
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import FEED_COLUMNS, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
 from feedmill.products.staged import columns_fed
@@ -294,7 +294,7 @@ class LaneMemory[T: Transaction]:
 
 
 def _batches(part: RangePart) -> list[Batch]:
-    return [piece.batch for piece in part.slices]
+    return [kernel_batch(piece.batch) for piece in part.slices]
 
 
 def _contents(plan: Plan, fed: frozenset[str], seed: int) -> Contents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -74,6 +74,14 @@ class _FirstFindings:
     @property
     def plan(self) -> Plan:
         return self.batch.plan
+
+    @property
+    def errors(self) -> Mapping[int, str]:
+        return getattr(self.batch, "errors", {})
+
+    @property
+    def notes(self) -> Mapping[tuple[int, int, int], str]:
+        return getattr(self.batch, "notes", {})
 
     def rejects(self) -> list[tuple[int, int, int, int, int, int, bytes]]:
         return [next(found) for _, found in groupby(self.batch.rejects(), key=itemgetter(2))]

@@ -101,6 +101,11 @@ class StagingTable[T: Transaction]:
         """
         if options.resume:
             raise UsageError("a run over the staging table needs no --resume: the next run takes what waits.")
+        if schema.shared_by_none or schema.foreign_keys or options.duplicates != "last":
+            raise UsageError(
+                "rows of the staging table are shared by processes, so none can tell which keys others have "
+                "met; leave unique, uniqueKeys, foreignKeys and --duplicates out."
+            )
         columns = bind(schema, FEED_COLUMNS, options.mapping, feed=TABLE)
         transform = options.transform
         callback = Callback(transform, schema, LANE_KEY) if transform else None

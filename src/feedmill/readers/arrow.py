@@ -225,6 +225,11 @@ class RowBatch:
             for record, raw in zip(errors, raws, strict=True)
         ]
 
+    @property
+    def inner(self) -> Batch:
+        """The batch that has the rows."""
+        return self._batch
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._batch, name)
 

@@ -176,6 +176,11 @@ class LineBatch:
         self._lines = lines
         self.lines = line_count
 
+    @property
+    def inner(self) -> Batch:
+        """The batch that has the rows."""
+        return self._batch
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._batch, name)
 
