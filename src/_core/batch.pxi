@@ -325,7 +325,8 @@ cdef class Batch:
         choose_rows(&rows, self.batch, lane, lanes)
         return encode_jsonl(self.batch, self.plan.names, rows)
 
-    def tuples(self, lane=0, lanes=1, *, record_base=None, str style="python", bytes chosen=None):
+    def tuples(self, lane=0, lanes=1, *, record_base=None, str style="python", bytes chosen=None,
+               values_of=None):
         """Make a tuple of each row.
 
         Parameters
@@ -341,6 +342,9 @@ cdef class Batch:
             itself stores NaN as NULL).
         chosen : bytes, optional
             A byte for each row of the batch; rows with a 0 are left out.
+        values_of : sequence of int, optional
+            Numbers of the fields whose values are wanted: of all others, whose making may cost much more, True
+            says that there is one.
 
         Returns
         -------
@@ -350,7 +354,7 @@ cdef class Batch:
         Raises
         ------
         ValueError
-            The style or the lane does not exist.
+            The style, the lane or a field does not exist.
 
         Thread safety
         -------------
@@ -359,7 +363,7 @@ cdef class Batch:
         cdef rows_t rows
         choose_rows(&rows, self.batch, lane, lanes)
         choose_some(&rows, chosen)
-        return encode_tuples(self.batch, rows, record_base, style)
+        return encode_tuples(self.batch, rows, record_base, style, values_of)
 
     def dicts(self):
         """Make a dict of each row, field name to value, the values as in the "python" style of `tuples`.

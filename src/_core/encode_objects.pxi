@@ -173,8 +173,8 @@ cdef inline object cell_value(const view_t* view, Py_ssize_t row, value_maker ma
 
 
 cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssize_t row, object record,
-                            seen_t* seen):
-    """Make a row's tuple, the record number in front unless it is None."""
+                            seen_t* seen, const unsigned char* wanted):
+    """Make a row's tuple, the record number in front unless it is None; see `Batch.tuples` for `wanted`."""
     cdef int lead = record is not None
     cdef tuple values = PyTuple_New(lead + n)
     cdef int i
@@ -183,15 +183,30 @@ cdef inline tuple row_tuple(const view_t* views, int n, value_maker make, Py_ssi
         Py_INCREF(record)
         PyTuple_SET_ITEM(values, 0, record)
     for i in range(n):
-        value = cell_value(&views[i], row, make, seen + i * SEEN_SLOTS)
+        if wanted == NULL or wanted[i]:
+            value = cell_value(&views[i], row, make, seen + i * SEEN_SLOTS)
+        else:
+            value = True if view_has(&views[i], row) else None
         Py_INCREF(value)
         PyTuple_SET_ITEM(values, lead + i, value)
     return values
 
 
-cdef list encode_tuples(const batch_t* batch, rows_t rows, record_base, str style):
+cdef bytes marks_of(values_of, int ncols):
+    """Mark the fields whose values are wanted, one byte a field; None for all of them."""
+    if values_of is None:
+        return None
+    cdef set wanted = set(values_of)
+    if not wanted.issubset(range(ncols)):
+        raise ValueError(f"values_of {sorted(wanted)}: the fields have the numbers from 0 to {ncols - 1}")
+    return bytes([number in wanted for number in range(ncols)])
+
+
+cdef list encode_tuples(const batch_t* batch, rows_t rows, record_base, str style, values_of):
     cdef view_t* views
     cdef seen_t* seen = NULL
+    cdef bytes marks = marks_of(values_of, batch.ncols)
+    cdef const unsigned char* wanted = NULL
     cdef value_maker make
     cdef list made = []
     cdef int64_t base = 0 if record_base is None else record_base
@@ -203,13 +218,15 @@ cdef list encode_tuples(const batch_t* batch, rows_t rows, record_base, str styl
         make = sqlite_value
     else:
         raise ValueError(f"style {style!r}: expected 'python' or 'sqlite'")
+    if marks is not None:
+        wanted = marks
     views = open_views(batch)
     try:
         seen = open_seen(batch.ncols)
         for row in range(rows.count):
             if rows_has(&rows, row):
                 record = base + batch.record[row] + 1 if numbered else None
-                made.append(row_tuple(views, batch.ncols, make, row, record, seen))
+                made.append(row_tuple(views, batch.ncols, make, row, record, seen, wanted))
         return made
     finally:
         if seen != NULL:

@@ -16,7 +16,7 @@ what came back. An option of every command belongs into `options`; what a run sh
 
 Exit codes: 0 all records good; 1 the run finished and some records failed; 2 wrong usage, schema or dialect,
 a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, can be resumed; 4
-``--max-failures`` was passed; 130 interrupted.
+``--max-failures`` was passed, or ``--gate`` held the feed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import click
@@ -46,8 +47,8 @@ from feedmill.options import (
     run_options_of,
 )
 from feedmill.pipeline import report_of
+from feedmill.products import Gate, plan_feeds, process_feeds, process_staged, retry_failed
 from feedmill.products import migrate as migrate_database
-from feedmill.products import plan_feeds, process_feeds, process_staged, retry_failed
 from feedmill.report import Report
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
@@ -100,6 +101,15 @@ def cli() -> None:
 )
 @click.option("--verify", is_flag=True, help="Compare every record with the database, unchanged ones, too.")
 @click.option("--plan", is_flag=True, help="Only tell what would change; write nothing.")
+@click.option("--gate", is_flag=True, help="Hold a feed that is not like its dealers' last accepted ones.")
+@click.option("--accept", is_flag=True, help="With --gate: let it in all the same, from now on.")
+@click.option(
+    "--gate-limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    help="How far a feed may be: volume=2 and price=5 times, empty=20 and currency=20 points.",
+)
 @add_options((BATCH_OPTION, *COMMON_OPTIONS, *DIALECT_OPTIONS))
 def process_command(
     feeds: tuple[str, ...], url: str, staged: str | None, schema: str | None, **arguments: object
@@ -108,6 +118,11 @@ def process_command(
     dealers = arguments["dealers"]
     if bool(feeds) == bool(staged):
         raise UsageError("Name feeds, or --from-staging URL; not both.")
+    gate = _gate_of(arguments)
+    if gate and staged:
+        raise UsageError("--gate reads the feed twice, and rows of the staging table are claimed once.")
+    if gate and arguments["plan"]:
+        raise UsageError("--plan writes nothing that --gate could hold back; leave one of them out.")
     if staged and arguments["plan"]:
         raise UsageError("--plan is for feeds; leave it or --from-staging out.")
 
@@ -133,9 +148,18 @@ def process_command(
                 staged, schema=rules, dealers=known, page_rows=page_rows, options=options, **flags
             )
         flags["verify"] = bool(arguments["verify"])
-        return process_feeds(feeds, url, schema=rules, dealers=known, options=options, **flags)
+        return process_feeds(feeds, url, schema=rules, dealers=known, gate=gate, options=options, **flags)
 
     _run(plan if arguments["plan"] else run, feeds, {**arguments, "schema": schema, "to": staged or url})
+
+
+def _gate_of(arguments: Arguments) -> Gate | None:
+    given = SimpleNamespace(**arguments)
+    if given.gate:
+        return Gate(accept=given.accept).limited(given.limits)
+    if given.accept or given.limits:
+        raise UsageError("--accept and --gate-limit are about --gate; add it.")
+    return None
 
 
 @cli.command("retry")
@@ -232,8 +256,9 @@ def _run(run: Callable[[RunOptions], Report], feeds: Sequence[str], arguments: A
     """Run a command's job, print what became of it, and leave with its exit code."""
     is_quiet = bool(arguments["quiet"])
     check_files(arguments, feeds)
-    # What --workers auto chose, and why.
-    logging.getLogger("feedmill.tuner").setLevel(logging.WARNING if is_quiet else logging.INFO)
+    # What --workers auto chose, and why; how many dealers --gate has compared.
+    for name in ("feedmill.tuner", "feedmill.gate"):
+        logging.getLogger(name).setLevel(logging.WARNING if is_quiet else logging.INFO)
     report: Report | None
     fault: FeedmillError | None
     with ExitStack() as at_end:

@@ -76,6 +76,19 @@ class StallError(RunError):
     stall: object = None
 
 
+class FeedHeldError(FeedmillError):
+    """A feed is not like its dealers' last accepted ones; nothing has been written.
+
+    Attributes
+    ----------
+    findings : tuple of str
+        What is different, a line each; the message shows the first of them.
+    """
+
+    exit_code: ClassVar[int] = 4
+    findings: tuple[str, ...] = ()
+
+
 class TooManyFailuresError(FeedmillError):
     """More records failed than the caller was ready to accept."""
 

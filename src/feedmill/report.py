@@ -158,6 +158,19 @@ class Report:
                 f"accounts for {self.outcomes.total} and {self.dropped} were dropped: {asdict(self.outcomes)}"
             )
 
+    def before_all(self) -> Report:
+        """Make the report of a run that was stopped before its first record."""
+        return Report(
+            run_id=self.run_id,
+            feed=self.feed,
+            schema=self.schema,
+            python=self.python,
+            gil_enabled=self.gil_enabled,
+            workers=self.workers,
+            lanes=self.lanes,
+            stopped=self.stopped,
+        )
+
     def to_json(self) -> str:
         """Write it as JSON, one key a line."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"

@@ -19,7 +19,7 @@ from concurrent.futures import Future, wait
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Protocol, Self, runtime_checkable
 
 from feedmill.errors import ReadError, StallError, UsageError
@@ -36,7 +36,7 @@ from feedmill.pipeline import (
     RejectWriter,
     signals,
 )
-from feedmill.readers import BufferPool, Reader, Source, find_sources, open_source
+from feedmill.readers import BufferPool, Reader, Source, find_sources, is_stream, open_source
 from feedmill.readers.blocks import STDIN, Fingerprint
 from feedmill.report import Report
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
@@ -124,7 +124,7 @@ def check_feeds(feeds: Sequence[str], schema: Schema, options: RunOptions = DEFA
     Streams, which can be read once only, are left to the run. Raises what `load` does.
     """
     for path in feeds:
-        if path == STDIN or Path(path).is_fifo() or Path(path).is_char_device():
+        if is_stream(path):
             continue
         with open_source(path, options.dialect, options.chunk_size) as reader:
             reader.bind(schema, options.mapping)

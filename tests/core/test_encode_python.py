@@ -49,6 +49,25 @@ def test_sqlite_style_is_what_sqlite_stores() -> None:
     assert exact(batch.tuples(style="sqlite")) == exact(SQLITE)
 
 
+def test_only_some_values_are_made() -> None:
+    batch = batch_of(batches.SAMPLE)
+    for style, whole in (("python", PYTHON), ("sqlite", SQLITE)):
+        wanted = {0, 4, 9}
+        expected = [
+            tuple(value if number in wanted or value is None else True for number, value in enumerate(row))
+            for row in whole
+        ]
+        assert exact(batch.tuples(style=style, values_of=sorted(wanted))) == exact(expected)
+    assert batch.tuples(values_of=(), record_base=6)[0] == (7, *(True,) * 10)
+    assert batch.tuples(values_of=range(10)) == batch.tuples()
+
+
+@pytest.mark.parametrize("fields", [[10], [-1], ["sku"]])
+def test_values_of_a_field_that_is_not_there(fields: list[int]) -> None:
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        batch_of(batches.SAMPLE).tuples(values_of=fields)
+
+
 def test_sqlite_gives_back_what_it_was_given() -> None:
     rows = batch_of(batches.SAMPLE).tuples(style="sqlite")
     connection = sqlite3.connect(":memory:")

@@ -15,6 +15,8 @@ postgres       PostgreSQL, and
 sqlite         SQLite: the few things that differ
 memory         what is stored already, so that it need not be sent
 lot, staged    the rows of one transaction, in temporary tables
+gate           whether a feed is like the last accepted one: `profile` says what it is like, `accepted` what
+               that one was like
 staging        the staging table as a feed
 retry          failed records, mended, once more
 outbox, relay  events to a message broker (`broker`); `doorbell` waits for them
@@ -25,6 +27,7 @@ migrations     the tables: ``sql/<dialect>/NNN_name.sql``
 """
 
 from feedmill.products.entities import Dealer, Failure, Success
+from feedmill.products.gate import Gate
 from feedmill.products.job import make_job, plan_feeds, process_feeds, process_staged, read_dealers
 from feedmill.products.opening import migrate, open_products
 from feedmill.products.process import Output, ProcessProducts, product_schema
@@ -37,6 +40,7 @@ __all__ = [
     "Changes",
     "Dealer",
     "Failure",
+    "Gate",
     "Output",
     "PriceMove",
     "ProcessProducts",

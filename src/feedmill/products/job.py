@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from feedmill.errors import FeedError, UsageError
+from feedmill.products.accepted import GatedJournal, pass_gate
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer
+from feedmill.products.gate import Gate
 from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
 from feedmill.products.opening import with_products
@@ -34,6 +36,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
     create_dealers: bool = False,
     every_outcome: bool = False,
     verify: bool = False,
+    gate: Gate | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> Report:
     """Process product feeds into a database.
@@ -54,6 +57,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         Whether records that change nothing get a row of ``product_integration``, too.
     verify : bool
         Whether every record is compared with what is stored, whatever earlier runs have noted about it.
+    gate : Gate, optional
+        Compare the feeds first with the last runs that were accepted, dealer by dealer.
     options : RunOptions
 
     Raises
@@ -64,6 +69,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         The run stopped on a fault. What is committed stays; the same call with ``resume`` goes on.
     TooManyFailuresError
         The failure limit was passed.
+    FeedHeldError
+        The gate does not let the feeds in; nothing was written.
     """
     known = read_dealers(dealers) if dealers is not None else []
     rules = product_schema() if schema is None else schema
@@ -80,6 +87,11 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
             verify=verify,
             options=options,
         )
+        if gate is not None:
+            seen = pass_gate(gate, database, paths, rules, options)
+            if seen.report.stopped:
+                return seen.report.before_all()
+            job.integrations = GatedJournal(database, seen, every_outcome=every_outcome, verify=verify)
         job.dealers.save(known)
         return job.execute(paths).report
 

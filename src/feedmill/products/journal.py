@@ -62,6 +62,11 @@ class SqlIntegrations[T: Transaction]:
         self._ledger = Ledger(effective)
         return effective
 
+    @property
+    def run_id(self) -> str:
+        """The run in effect; empty before it is begun."""
+        return "" if self._ledger is None else self._ledger.run.run_id
+
     def lane(self, number: int) -> SqlLane[T]:
         """Open a lane, in its own thread."""
         if self._ledger is None:
@@ -78,9 +83,14 @@ class SqlIntegrations[T: Transaction]:
         if self._ledger is not None:
             session = self.database.session(self._ledger.run.run_id)
             try:
-                session.transact(self._ledger.finish)
+                session.transact(self.close_books)
             finally:
                 session.close()
+
+    def close_books(self, transaction: T) -> None:
+        """Do what belongs into the transaction that ends the run."""
+        if self._ledger is not None:
+            self._ledger.finish(transaction)
 
     def abort(self) -> None:
         """Stop; the run stays resumable."""

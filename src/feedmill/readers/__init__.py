@@ -10,7 +10,15 @@
 
 from feedmill.readers.arrow import ArrowStreamable
 from feedmill.readers.buffers import BufferPool, Chunk
-from feedmill.readers.feeds import CHUNK_BYTES, Source, find_feeds, find_sources, open_feed, open_source
+from feedmill.readers.feeds import (
+    CHUNK_BYTES,
+    Source,
+    find_feeds,
+    find_sources,
+    is_stream,
+    open_feed,
+    open_source,
+)
 from feedmill.readers.header import bind
 from feedmill.readers.opened import Reader
 
@@ -24,6 +32,7 @@ __all__ = [
     "bind",
     "find_feeds",
     "find_sources",
+    "is_stream",
     "open_feed",
     "open_source",
 ]

@@ -21,7 +21,16 @@ from feedmill.readers.jsonlines import JsonLinesReader
 from feedmill.readers.opened import Reader
 from feedmill.readers.transcoded import TranscodedSource
 
-__all__ = ["CHUNK_BYTES", "Source", "find_feeds", "find_sources", "open_feed", "open_source", "open_text"]
+__all__ = [
+    "CHUNK_BYTES",
+    "Source",
+    "find_feeds",
+    "find_sources",
+    "is_stream",
+    "open_feed",
+    "open_source",
+    "open_text",
+]
 
 type Source = str | ArrowStreamable
 """A path, a glob or ``-``; or an object that offers an Arrow stream."""
@@ -73,6 +82,11 @@ def find_feeds(patterns: Iterable[str]) -> list[str]:
     if feeds.count(STDIN) > 1:
         raise FeedError("standard input (-) can be read once only")
     return feeds
+
+
+def is_stream(path: str) -> bool:
+    """Whether a feed is gone once it was read: standard input, a named pipe, a terminal."""
+    return path == STDIN or Path(path).is_fifo() or Path(path).is_char_device()
 
 
 def find_sources(sources: Sequence[Source] | Source) -> list[Source]:
