@@ -13,12 +13,14 @@ import select
 import stat
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
+from unicodedata import category
 
 from feedmill.errors import FeedError, ReadError
 
 __all__ = ["ByteSource", "FileSource", "Fingerprint", "HeadedSource"]
 
 STDIN: Final = "-"
+_SPEAKING: Final = {"Cc", "Cf", "Zl", "Zp"}  # control and format characters, ends of lines and paragraphs
 _SAMPLE_BYTES: Final = 64 * 1024  # of head and tail in a fingerprint: one read each, and no header is longer
 
 
@@ -87,7 +89,7 @@ class FileSource:
     """
 
     def __init__(self, path: str) -> None:
-        self.name = "standard input" if path == STDIN else path
+        self.name = "standard input" if path == STDIN else _told(path)
         self.bytes_read = 0
         try:
             self._file = io.FileIO(0, closefd=False) if path == STDIN else io.FileIO(path)
@@ -176,6 +178,11 @@ class HeadedSource:
     def close(self) -> None:
         """Close the source underneath."""
         self._source.close()
+
+
+def _told(path: str) -> str:
+    """Name a file, maybe a stranger's, without what ends a line of the log or speaks to the terminal."""
+    return ascii(path) if any(category(each) in _SPEAKING for each in path) else path
 
 
 def _why_not(name: str, error: Exception) -> str:
