@@ -22,11 +22,14 @@ class Proxy:
         The server's, on the loopback interface.
     is_last : callable
         Given each block the client sends: True to pass it on and then cut the connection, the answer lost.
+    is_silent : bool
+        Not to cut it then, but to go on taking what either side sends, and to pass nothing on.
     """
 
-    def __init__(self, port: int, is_last: Callable[[bytes], bool]) -> None:
+    def __init__(self, port: int, is_last: Callable[[bytes], bool], *, is_silent: bool = False) -> None:
         self._server = port
         self._is_last = is_last
+        self._is_silent = is_silent
         self._lock = threading.Lock()
         # Both guarded by _lock.
         self._sockets: list[socket.socket] = []
@@ -68,6 +71,8 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while block := source.recv(BLOCK):
+                if self._is_silent and not answering.is_set():
+                    continue
                 if is_client:
                     with self._lock:
                         last = self._is_last(block)

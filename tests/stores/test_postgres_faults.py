@@ -38,10 +38,10 @@ def rig(postgres_url: str) -> PostgresRig:
 
 @contextmanager
 def cutting(
-    rig: PostgresRig, server: PostgresServer, is_last: Callable[[bytes], bool]
+    rig: PostgresRig, server: PostgresServer, is_last: Callable[[bytes], bool], *, is_silent: bool = False
 ) -> Iterator[tuple[PostgresRig, Proxy]]:
     """Put a proxy in the rig's way."""
-    proxy = Proxy(server.port, is_last)
+    proxy = Proxy(server.port, is_last, is_silent=is_silent)
     try:
         # Without encryption, so that the proxy can read along.
         yield PostgresRig(rig.url.replace(f":{server.port}/", f":{proxy.port}/") + "?sslmode=disable"), proxy

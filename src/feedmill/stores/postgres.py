@@ -22,7 +22,6 @@ timeouts.
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,6 +33,14 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from feedmill.errors import StoreError, UrlError
+from feedmill.stores.postgres_connection import (
+    GRACE_S,
+    IDLE_S,
+    PROBES,
+    SETTINGS,
+    LimitedConnection,
+    SilentServerError,
+)
 from feedmill.stores.retry import Backoff, RetryPolicy, Verdict, verdict
 from feedmill.stores.transaction import RefusedError
 
@@ -47,17 +54,6 @@ if TYPE_CHECKING:
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
-# Set only where neither the URL, the role nor the database says otherwise.
-SETTINGS = {
-    # A lane waits for an outsider's lock this long, then the part is tried again.
-    "lock_timeout": "10s",
-    "statement_timeout": "120s",
-    # A stopped feedmill gives its locks back.
-    "idle_in_transaction_session_timeout": "60s",
-    # A part is at most about 16 MB, and so are its staging table and its sort.
-    "temp_buffers": "32MB",
-    "work_mem": "64MB",
-}
 # Index probes only. Fed with a few thousand rows that nobody has analysed, the planner may else read the
 # whole target: measured at 3 million rows, 31,000 instead of 212,000 rows a second.
 PIN_PLANS = (
@@ -65,10 +61,6 @@ PIN_PLANS = (
 )
 FREE_PLANS = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_seqscan = on"
 
-APPLY_SETTINGS = """SELECT set_config(name, %s::json ->> name, false) FROM pg_settings
-WHERE name IN (SELECT json_object_keys(%s::json)) AND source IN ('default', 'configuration file')"""
-SESSION_SETTINGS = """SET client_encoding TO 'UTF8'; SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO';
-SET default_transaction_isolation TO 'read committed'"""
 APPLICATION_NAME_BYTES = 63  # NAMEDATALEN - 1
 
 STOPPED = "{}: the run was stopped; continue it with --resume."
@@ -93,6 +85,8 @@ class PostgresOptions:
         Waiting for a connection; also the default of ``connect_timeout``.
     settings : dict of str to str
         Session settings where nothing else sets them.
+    grace_s : float
+        How long after statement_timeout an answer is waited for; see `postgres_connection`.
     retry : RetryPolicy
     """
 
@@ -102,6 +96,7 @@ class PostgresOptions:
     max_lifetime_s: float = 300.0
     timeout_s: float = 30.0
     settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
+    grace_s: float = GRACE_S
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -110,7 +105,7 @@ class PostgresTransaction:
 
     Attributes
     ----------
-    connection : psycopg.Connection
+    connection : LimitedConnection
         For what the methods do not offer.
 
     Thread safety
@@ -118,7 +113,7 @@ class PostgresTransaction:
     one thread
     """
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: LimitedConnection) -> None:
         self.connection = connection
 
     def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
@@ -177,14 +172,16 @@ class PostgresDatabase:
         self.stop = threading.Event()
         self._lock = threading.Lock()
         # Guarded by _lock: connections in the hands of sessions, for abort().
-        self._busy: set[psycopg.Connection] = set()
+        self._busy: set[LimitedConnection] = set()
         # The keywords go as arguments, so that libpq has no URL to quote in an error.
         self._keywords: dict[str, object] = {
             "connect_timeout": str(int(self.options.timeout_s)),
+            **PROBES,
             **target.settings,
         }
         self.pool = ConnectionPool(
             "",
+            connection_class=LimitedConnection,
             kwargs={**self._keywords, "autocommit": True, "prepare_threshold": None},
             min_size=min(self.options.min_size, self.options.max_size),
             max_size=self.options.max_size,
@@ -233,15 +230,17 @@ class PostgresDatabase:
         """
         return PostgresSession(self, role, prepare)
 
-    def take(self) -> psycopg.Connection:
+    def take(self) -> LimitedConnection:
         """Take a connection out of the pool."""
         connection = self.pool.getconn()
+        connection.limit_s = connection.statement_limit_s
         with self._lock:
             self._busy.add(connection)
         return connection
 
-    def give_back(self, connection: psycopg.Connection) -> None:
+    def give_back(self, connection: LimitedConnection) -> None:
         """Put a connection back; the pool replaces a broken one."""
+        connection.limit_s = IDLE_S
         with self._lock:
             self._busy.discard(connection)
         self.pool.putconn(connection)
@@ -267,7 +266,9 @@ class PostgresDatabase:
         if self.stop.is_set():
             return StoreError(STOPPED.format(self.target.text))
         advice = ADVICE.get(state, "mend that, then continue with --resume")
-        if not state and isinstance(error, psycopg.OperationalError):
+        if isinstance(error, SilentServerError):
+            advice = "look at what is on the way to it, a proxy or a firewall, then continue with --resume"
+        elif not state and isinstance(error, psycopg.OperationalError):
             # libpq does not tell the SQLSTATE of a server that refuses a connection either.
             advice = "check host, port, database, user and password (also PGPASSWORD, PGSERVICE, ~/.pgpass)"
         return StoreError(f"{self.target.text}: {self._words(error)}; {advice}.")
@@ -289,11 +290,8 @@ class PostgresDatabase:
         words = error.diag.message_primary or " ".join(str(error).split())
         return self.target.scrub(words).rstrip(".;") + (f" (SQLSTATE {state})" if state else "")
 
-    def _configure(self, connection: psycopg.Connection) -> None:
-        """Give a new connection the session settings."""
-        settings = json.dumps(self.options.settings)
-        connection.execute(SESSION_SETTINGS)
-        connection.execute(APPLY_SETTINGS, (settings, settings))
+    def _configure(self, connection: LimitedConnection) -> None:
+        connection.configure(self.options.settings, self.options.grace_s)
 
 
 class PostgresSession:
@@ -310,7 +308,7 @@ class PostgresSession:
         self._database = database
         self._role = role
         self._prepare = prepare
-        self._connection: psycopg.Connection | None = None
+        self._connection: LimitedConnection | None = None
 
     def transact[R](self, work: Callable[[PostgresTransaction], R]) -> R:
         """Run `work` in a transaction of its own, again when the connection or a lock was lost.
@@ -345,7 +343,7 @@ class PostgresSession:
                 connection.close()
             self._database.give_back(connection)
 
-    def _connected(self) -> psycopg.Connection:
+    def _connected(self) -> LimitedConnection:
         """Return the session's connection, or prepare a new one."""
         if self._connection is None:
             connection = self._database.take()

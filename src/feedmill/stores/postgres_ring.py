@@ -10,6 +10,7 @@ from feedmill.stores.postgres import sql
 
 if TYPE_CHECKING:
     from feedmill.stores.postgres import PostgresDatabase
+    from feedmill.stores.postgres_connection import LimitedConnection
 
 
 class PostgresRing:
@@ -23,7 +24,7 @@ class PostgresRing:
     def __init__(self, database: PostgresDatabase, channel: str) -> None:
         self._database = database
         self._channel = channel
-        self._connection: psycopg.Connection | None = None
+        self._connection: LimitedConnection | None = None
 
     def fileno(self) -> int | None:
         """Name the connection's socket; None when the server cannot be reached now."""
