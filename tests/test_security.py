@@ -1,4 +1,4 @@
-"""SECURITY.md tells the truth: each test it names is there, and what it says is never done is not done."""
+"""SECURITY.md and docs/faults.md tell the truth: the tests they name exist, what is never done is not."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def test_every_row_names_a_test() -> None:
     text = (ROOT / "SECURITY.md").read_text("utf-8")
     weaknesses = {line.split("|")[2].strip() for line in text.splitlines() if re.match(r"\| \d", line)}
     assert weaknesses == {weakness for weakness, _ in NAMED}
+
+
+def test_every_fault_is_caused_by_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|") and "**" not in line][2:]
+    for row in rows:
+        names = re.findall(r"`(test_\w+)`", row)
+        assert names, f"no test is named: {row}"
+        assert set(names) <= DEFINED, row
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=[str(each.relative_to(ROOT / "src")) for each in SOURCES])

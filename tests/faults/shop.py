@@ -20,7 +20,7 @@ from typing import Protocol
 import psycopg
 
 from tests.acceptance.truth import PARTS, WRITTEN_BY_PROCESS
-from tests.command import ENVIRONMENT, TIMEOUT_S
+from tests.command import ENVIRONMENT, TIMEOUT_S, has_ended
 
 JOB = Path(__file__).with_name("job.py")
 CHUNK = "32KiB"
@@ -155,6 +155,12 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
     with process:
         _, err = process.communicate(timeout=TIMEOUT_S)
     return process.returncode, err.decode()
+
+
+def begun(shop: Shop, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something is committed, or it has ended."""
+    while not shop.parts() and not has_ended(process):
+        continue
 
 
 def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:

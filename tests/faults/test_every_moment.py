@@ -28,6 +28,15 @@ KILLED_AT = [
     *(("postgresql", call) for call in ("sendto", "write", "rename")),
 ]
 FULL_AT = [("sqlite", "pwrite64"), ("sqlite", "write"), ("postgresql", "write"), ("postgresql", "fsync")]
+# A disk that breaks, a file that may not grow; a call that a signal interrupts is to be made again.
+BROKEN_AT = [
+    ("sqlite", "pwrite64", "EIO"),
+    ("sqlite", "fdatasync", "EIO"),
+    ("sqlite", "pread64", "EIO"),
+    ("postgresql", "write", "EFBIG"),
+    ("postgresql", "read", "EIO"),
+    ("postgresql", "write", "EINTR"),
+]
 TOLD = [("sqlite", "pwrite64"), ("postgresql", "sendto")]
 
 
@@ -71,6 +80,21 @@ def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, cal
         found = differences(shop.complete(), undisturbed.state)
         assert not found, f"a thread's {call} number {number} failed: {found} differ"
         if code == 1:
+            return
+
+
+@pytest.mark.parametrize(("shop", "call", "error"), BROKEN_AT, indirect=["shop"])
+def test_a_call_that_fails(shop: Shop, undisturbed: Undisturbed, call: str, error: str) -> None:
+    """The same for other errors: of the disk, of a feed that cannot be read on."""
+    for number in moments():
+        shop.reset()
+        code, err = ended(shop.start(under=strace(call, f"error={error}:when={number}")))
+        assert code in {1, 2, 3}, (number, err)
+        assert code == 1 or err, "it did not say why"
+        found = differences(shop.complete(), undisturbed.state)
+        assert not found, f"{error} at a thread's {call} number {number}: {found} differ"
+        if code == 1:
+            # No thread calls it that often.
             return
 
 

@@ -12,7 +12,7 @@ from psycopg import pq
 
 from tests.command import TIMEOUT_S
 from tests.faults.conftest import FAULTS, Undisturbed
-from tests.faults.shop import Shop, differences, ended, kill_after
+from tests.faults.shop import Shop, begun, differences, ended, kill_after
 from tests.postgres_server import PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("shop", ["postgresql"], indirect=True)]
@@ -29,13 +29,6 @@ def set_commit(shop: Shop, synchronous: str) -> None:
 
 def crash(server: PostgresServer) -> None:
     server.control("-m", "immediate", "stop")
-
-
-def begun(shop: Shop, process: subprocess.Popen[bytes]) -> None:
-    """Wait until something is committed."""
-    while not shop.parts() and process.poll() is None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.02)
 
 
 def test_a_server_that_is_just_starting_is_waited_for(
