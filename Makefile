@@ -73,11 +73,10 @@ test: build ## Run the tests without the GIL; ARGS='-k name' narrows them
 test-gil: build-gil ## Run the tests with the GIL
 	$(PYTHON_GIL) -m pytest $(ARGS)
 
-# What changes something of the whole process (standard output, the environment) is found by its fixtures and runs in one
-# thread; what else cannot be doubled is marked thread_unsafe, with its reason. test_watchdog waits for what is logged, and
-# logging is the whole process's.
+# What changes something of the whole process (standard output, the environment, a logger's level) is found by its fixtures
+# and runs in one thread; what else cannot be doubled is marked thread_unsafe, with its reason.
 PARALLEL := tests/core tests/readers tests/pipeline $(filter-out tests/test_cli% tests/test_layers.py \
-	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py tests/test_watchdog.py, $(wildcard tests/test_*.py))
+	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py, $(wildcard tests/test_*.py))
 
 .PHONY: test-parallel
 test-parallel: build ## Run each test in four threads at once, without the GIL

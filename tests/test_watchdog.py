@@ -7,7 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from typing import Self
 
 import pytest
 
@@ -41,7 +41,7 @@ class Stuck:
 
 
 class Hang:
-    """A job that hangs until it is let go."""
+    """A job that hangs until it is let go, by the end of the block at the latest."""
 
     def __init__(self) -> None:
         self.entered = threading.Event()
@@ -54,12 +54,11 @@ class Hang:
     def __str__(self) -> str:
         return "a hang"
 
+    def __enter__(self) -> Self:
+        return self
 
-@pytest.fixture
-def hang() -> Iterator[Hang]:
-    hang = Hang()
-    yield hang
-    hang.opened.set()
+    def __exit__(self, *_exc: object) -> None:
+        self.opened.set()
 
 
 def test_a_stall_is_told_once_and_again_after_a_movement() -> None:
@@ -85,9 +84,9 @@ def test_what_is_idle_does_not_stall() -> None:
     assert told.empty()
 
 
-def test_a_pools_job_that_hangs_is_named_with_its_worker_and_its_frames(hang: Hang) -> None:
+def test_a_pools_job_that_hangs_is_named_with_its_worker_and_its_frames() -> None:
     told: queue.SimpleQueue[Stall] = queue.SimpleQueue()
-    with WorkerPool(2) as pool, Watchdog(pool, STALL_S, told.put):
+    with WorkerPool(2) as pool, Hang() as hang, Watchdog(pool, STALL_S, told.put):
         pool.submit(len, "").result()
         future = pool.submit(hang)
         hang.entered.wait()
@@ -109,9 +108,9 @@ def test_a_pools_job_that_hangs_is_named_with_its_worker_and_its_frames(hang: Ha
     assert "jobs: 0 of 100" in text
 
 
-def test_a_submitter_that_waits_for_room_is_named(hang: Hang) -> None:
+def test_a_submitter_that_waits_for_room_is_named() -> None:
     told: queue.SimpleQueue[Stall] = queue.SimpleQueue()
-    with WorkerPool(1, job_buffer=1) as pool:
+    with WorkerPool(1, job_buffer=1) as pool, Hang() as hang:
         pool.submit(hang)
         hang.entered.wait()
         pool.submit(len, "")
@@ -126,7 +125,7 @@ def test_a_submitter_that_waits_for_room_is_named(hang: Hang) -> None:
     assert any(state.thread == "submitter" and "put" in state.does for state in stall.situation.threads)
 
 
-def test_by_default_it_is_logged(hang: Hang) -> None:
+def test_by_default_it_is_logged() -> None:
     logged: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     class Listener(logging.Handler):
@@ -135,7 +134,7 @@ def test_by_default_it_is_logged(hang: Hang) -> None:
 
     listener, log = Listener(), logging.getLogger("feedmill.watchdog")
     log.addHandler(listener)
-    with WorkerPool(1) as pool, Watchdog(pool, STALL_S):
+    with WorkerPool(1) as pool, Hang() as hang, Watchdog(pool, STALL_S):
         pool.submit(hang)
         assert "nothing has moved" in logged.get()
         hang.opened.set()
@@ -232,15 +231,15 @@ def test_an_abandoned_job_does_not_keep_the_process(end: str) -> None:
     assert (done.returncode, done.stdout) == (0, "over\n"), done.stderr
 
 
-def test_an_abandoned_pool_takes_nothing_more_and_cancels_what_waits(hang: Hang) -> None:
+def test_an_abandoned_pool_takes_nothing_more_and_cancels_what_waits() -> None:
     pool = WorkerPool(1)
-    running = pool.submit(hang)
-    hang.entered.wait()
-    queued = pool.submit(len, "")
-    assert not pool.abandon()
-    assert queued.cancelled()
-    with pytest.raises(RuntimeError):
-        pool.submit(len, "")
-    hang.opened.set()
+    with Hang() as hang:
+        running = pool.submit(hang)
+        hang.entered.wait()
+        queued = pool.submit(len, "")
+        assert not pool.abandon()
+        assert queued.cancelled()
+        with pytest.raises(RuntimeError):
+            pool.submit(len, "")
     assert running.result() is None
     assert pool.abandon(None)

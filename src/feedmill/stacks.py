@@ -16,7 +16,8 @@ __all__ = ["native_stacks", "python_stacks"]
 DEBUGGER_S: Final = 30
 """Seconds for a debugger: gdb reads the symbols of every library first, which takes it about three."""
 
-_THREAD: Final = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)", re.MULTILINE)
+_THREAD: Final = re.compile(r"^((?:Current thread|Thread) 0x([0-9a-f]+))( \[[^\]\n]*\])?", re.MULTILINE)
+"""The last group is the thread's name as the system keeps it, cut short: CPython writes it from 3.14 on."""
 
 
 def python_stacks() -> str:
@@ -35,8 +36,8 @@ def python_stacks() -> str:
     names = {f"{thread.ident:x}": thread.name for thread in threading.enumerate() if thread.ident}
 
     def with_name(match: re.Match[str]) -> str:
-        name = names.get(match[1].lstrip("0"))
-        return f"{match[0]} {name}" if name else match[0]
+        name = names.get(match[2].lstrip("0"))
+        return f"{match[1]} {name}" if name else match[0]
 
     return _THREAD.sub(with_name, text)
 
