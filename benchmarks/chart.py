@@ -2,13 +2,16 @@
 
 ::
 
-    python benchmarks/chart.py benchmarks/results/DATE-scaling.json      makes DATE-scaling.svg beside it
+    python benchmarks/chart.py benchmarks/results/DATE-scaling.json     makes an SVG and a PNG beside it
+
+The PNG is made of the SVG by resvg, the extra `plot`. That has no wheel for CPython 3.13t: take `.venv-gil`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +31,8 @@ BAR: Final = 13
 LEFT: Final = 250
 ROOM: Final = 330
 """Pixels for the longest bar, in each of the two columns."""
+ZOOM: Final = 2.0
+"""Pixels of the PNG for one of the SVG, as many screens show it."""
 
 type Speeds = dict[tuple[str, str, int], float]
 
@@ -74,6 +79,13 @@ def draw(result: dict[str, object]) -> str:
     return drawing.render()
 
 
+def as_png(svg: str) -> bytes:
+    """Draw an SVG on white, as a PNG."""
+    from resvg_py import svg_to_bytes
+
+    return bytes(svg_to_bytes(svg_string=svg, background="white", zoom=ZOOM))
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit((__doc__ or "").strip())
@@ -81,6 +93,12 @@ def main() -> None:
     picture = source.with_suffix(".svg")
     picture.write_text(draw(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
     print(f"drew {picture}")
+    if find_spec("resvg_py") is None:
+        print("no PNG: resvg-py is not installed here; .venv-gil has it")
+        return
+    bitmap = source.with_suffix(".png")
+    bitmap.write_bytes(as_png(picture.read_text(encoding="utf-8")))
+    print(f"drew {bitmap}")
 
 
 if __name__ == "__main__":

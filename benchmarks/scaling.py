@@ -3,7 +3,7 @@
 ::
 
     python benchmarks/scaling.py                        on both builds, those of .venv and .venv-gil
-    python benchmarks/scaling.py --save                 keep the result, and draw it: benchmarks/results/
+    python benchmarks/scaling.py --save                 and keep the result in benchmarks/results/
     python benchmarks/scaling.py --postgres URL         a server of your own; by default one is started
 
 `scaling_jobs.py` says what the jobs are. All ways take turns, several rounds, and of each the best pass

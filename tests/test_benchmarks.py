@@ -38,6 +38,14 @@ def test_speed_ups_are_measured_and_drawn() -> None:
     assert picture.count("WorkerPool: ") == 2 * 2
 
 
+def test_a_chart_is_drawn_as_png() -> None:
+    pytest.importorskip("resvg_py", reason="it has no wheel for CPython 3.13t")
+    png = chart.as_png('<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"></svg>')
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    # Its first chunk says how wide and how high it is.
+    assert png[16:24] == (60).to_bytes(4) + (40).to_bytes(4)
+
+
 def test_waiting_for_a_processor_is_no_work() -> None:
     before = {(1, 1): Use(1.0, 5.0), (1, 2): Use(2.0, 0.0)}
     after = {(1, 1): Use(1.5, 9.0), (1, 2): Use(4.0, 0.5), (1, 3): Use(1.0, 0.0)}
