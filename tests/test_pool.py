@@ -5,6 +5,7 @@ import contextvars
 import gc
 import itertools
 import logging
+import subprocess
 import sys
 import threading
 import weakref
@@ -243,6 +244,33 @@ def test_a_job_may_shut_its_pool_down() -> None:
     pool.submit(pool.shutdown).result()
     with pytest.raises(RuntimeError):
         pool.submit(len, "a")
+
+
+FORKS = """
+import os, sys, warnings
+from feedmill import WorkerPool
+
+warnings.simplefilter("ignore")  # that a process with threads is forked: that is what this is about
+pool = WorkerPool(2)
+pool.submit(len, "").result()
+child = os.fork()
+if child == 0:
+    try:
+        pool.submit(len, "")
+    except RuntimeError:
+        with WorkerPool(2) as own:
+            sys.exit(own.submit(len, "abc").result())
+    sys.exit(9)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), pool.submit(len, "ab").result())
+"""
+
+
+def test_a_forked_child_does_not_wait_for_its_parents_workers() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "3 2\n"), done.stderr
 
 
 def test_a_forgotten_pool_ends_its_threads() -> None:

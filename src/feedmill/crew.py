@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import weakref
 from time import monotonic, perf_counter
@@ -296,6 +297,14 @@ class Crew:
         with _crews_lock:
             _crews.discard(self)
 
+    def orphan(self) -> None:
+        """Refuse everything in a forked child: no worker lives there, and locks may be held for ever."""
+        self._lock = threading.Lock()
+        self._is_stopped = True
+        self._threads = []
+        self.jobs = Channel(1, name=self.jobs.name)
+        self.jobs.close()
+
     def counters(self) -> list[WorkerCounter]:
         """List every worker's counter, retired workers' included, in the order of their numbers."""
         with self._lock:
@@ -308,6 +317,17 @@ class Crew:
 
 _crews: weakref.WeakSet[Crew] = weakref.WeakSet()  # guarded by _crews_lock
 _crews_lock = threading.Lock()
+
+
+def _orphan_all() -> None:
+    """See to it that a forked child does not wait for jobs that nobody does."""
+    global _crews_lock  # noqa: PLW0603 - the parent's may be held for ever
+    _crews_lock = threading.Lock()
+    for crew in list(_crews):
+        crew.orphan()
+
+
+os.register_at_fork(after_in_child=_orphan_all)
 
 
 @atexit.register

@@ -69,6 +69,8 @@ class WorkerPool(Executor):
     `submit` that waits for room wakes with `RuntimeError`. A pool left alone at the interpreter's exit is
     drained.
 
+    *Forking.* A forked child has none of its parent's threads: there, the pool is shut down.
+
     *Context.* A job runs in a copy of its submitter's context variables.
 
     Examples
