@@ -16,7 +16,7 @@ from tests.stores.test_postgres_faults import every
 
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("shop", ["postgresql"], indirect=True)]
 
-RUNS = max(2, FAULTS // 10)
+RUNS = max(1, FAULTS // 10)
 CUTS = 4
 """Of one run."""
 

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 
 from tests.faults.conftest import FAULTS, Undisturbed
-from tests.faults.shop import Shop, begun, differences, ended, kill_after
+from tests.faults.shop import FINISHED, Shop, begun, differences, ended, kill_after
 
-ENDS = max(2, FAULTS // 20)
+ENDS = max(1, FAULTS // 20)
 INTERRUPTED = 130
 
 
@@ -53,6 +53,23 @@ def test_two_processes_resume_one_run(shop: Shop, undisturbed: Undisturbed, seed
     state = shop.state() | {"exit code": 1, "said": ""}
     assert not differences(state, undisturbed.state), said
     assert codes == (2, 2) or state["report"] == undisturbed.state["report"]
+
+
+@pytest.mark.parametrize("seed", range(max(1, FAULTS // 25)))
+def test_a_gated_run_that_is_killed(shop: Shop, undisturbed: Undisturbed, seed: int) -> None:
+    """It is no accepted one until it has come to its end."""
+    shop.reset()
+    process = shop.start("--gate")
+    begun(shop, process)
+    kill_after(process, Random(seed).uniform(0.0, 0.2) * undisturbed.elapsed_s)
+    was_finished = shop.database.rows(FINISHED) == [(1,)]
+    accepted = "SELECT count(*) FROM feedmill_profiles"
+    if not was_finished:
+        assert shop.database.rows(accepted) == [(0,)]
+        code, err = ended(shop.start("--gate", "--resume"))
+        assert code == 1, err
+    assert not differences(shop.state() | {"exit code": 1, "said": ""}, undisturbed.state)
+    assert shop.database.rows(accepted) == shop.database.rows("SELECT count(*) FROM dealers")
 
 
 @pytest.mark.postgres

@@ -358,3 +358,25 @@ def test_columns_that_fit_and_columns_that_do_not(
             rig.sink(schema).begin(run_info())
     else:
         load(rig.sink(schema), schema, [[[("a", None)]]])
+
+
+def test_a_server_without_connections_left(rig: PostgresRig, postgres_server: PostgresServer) -> None:
+    """A lane waits for a connection until one is free, and gives up in the end."""
+    rig.execute("CREATE ROLE poor LOGIN PASSWORD 'poor' CONNECTION LIMIT 1")
+    url = parse_url(rig.url.replace(f"tester:{postgres_server.password}", "poor:poor"))
+    retry = RetryPolicy(first_s=0.01, cap_s=0.1, give_up_s=0.0)
+    database = PostgresDatabase(url, PostgresOptions(min_size=1, timeout_s=0.5, retry=retry))
+    database.open()
+    first, second = database.session("first"), database.session("second")
+
+    def one(transaction: PostgresTransaction) -> object:
+        return transaction.execute("SELECT 1")
+
+    assert first.transact(one) == [(1,)]
+    with pytest.raises(StoreError, match="connection"):
+        second.transact(one)
+    first.close()
+    assert second.transact(one) == [(1,)]
+    second.close()
+    database.close()
+    rig.execute("DROP ROLE poor")
