@@ -63,9 +63,13 @@ def without(columns: Sequence[str], feed: Sequence[Row]) -> str:
     )
 
 
-def test_the_first_run_has_nothing_to_be_compared_with(sql_rig: SqlRig, tmp_path: Path) -> None:
+def test_the_first_run_has_nothing_to_be_compared_with(
+    sql_rig: SqlRig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "feedmill.gate")
     feed = write_feed(tmp_path / "a.csv", offers())
     first = load(sql_rig, feed)
+    assert "0 dealers; nothing to compare with yet: 1" in caplog.text
     assert first.outcomes == Outcomes(inserted=100)
     [(code, run_id, _)] = profiles(sql_rig)
     assert (code, run_id) == ("d1", first.run_id)

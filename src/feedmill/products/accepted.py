@@ -61,7 +61,7 @@ def pass_gate[T: Transaction](
     found = findings(gate, accepted, seen.dealers)
     known = len(seen.dealers.keys() & accepted.keys())
     _log.info(
-        "gate: %d dealers compared with their last accepted runs; %d have none yet, nothing to compare with",
+        "gate: compared with their last accepted runs: %d dealers; nothing to compare with yet: %d",
         known,
         len(seen.dealers) - known,
     )
