@@ -144,9 +144,16 @@ profile: build build-gil ## Draw where the time of the sample job goes, and who 
 ##—— The benchmarks ——
 
 .PHONY: bench
-bench: build build-gil ## Measure on both builds what jobs and threads cost, against other executors
+bench: build build-gil ## Measure on both builds what jobs and threads cost, against other executors, and the peers
 	$(PYTHON) benchmarks/pool.py
 	$(PYTHON) benchmarks/scaling.py
+	$(MAKE) bench-peers
+
+# The peers' packages are in .venv-gil. What cannot be had is named and left out.
+.PHONY: bench-peers
+bench-peers: build build-gil ## Check a feed by feedmill, pydantic, Polars, DuckDB, Go and others, side by side
+	-@command -v go >/dev/null || tools/system-packages golang-go
+	$(PYTHON_GIL) benchmarks/peers.py $(ARGS)
 
 ##—— The gates ——
 

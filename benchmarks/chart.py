@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -86,10 +87,8 @@ def as_png(svg: str) -> bytes:
     return bytes(svg_to_bytes(svg_string=svg, background="white", zoom=ZOOM))
 
 
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit((__doc__ or "").strip())
-    source = Path(sys.argv[1])
+def draw_beside(source: Path, draw: Callable[[dict[str, object]], str]) -> None:
+    """Draw what a file holds: as SVG and, where it can be, as PNG, in files beside it."""
     picture = source.with_suffix(".svg")
     picture.write_text(draw(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
     print(f"drew {picture}")
@@ -102,4 +101,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit((__doc__ or "").strip())
+    draw_beside(Path(sys.argv[1]), draw)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import builds, chart, processors
+from benchmarks import builds, chart, peers_chart, processors
+from benchmarks.contestants import CONTESTANTS, check_of
+from benchmarks.feeds import write_feed
 from benchmarks.processors import Use
 
 ROOT = Path(__file__).parents[1]
@@ -39,11 +41,37 @@ def test_speed_ups_are_measured_and_drawn() -> None:
 
 
 def test_a_chart_is_drawn_as_png() -> None:
-    pytest.importorskip("resvg_py", reason="it has no wheel for CPython 3.13t")
+    pytest.importorskip("resvg_py", reason="on this interpreter it has no wheel")
     png = chart.as_png('<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"></svg>')
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     # Its first chunk says how wide and how high it is.
     assert png[16:24] == (60).to_bytes(4) + (40).to_bytes(4)
+
+
+def test_peers_are_measured_and_drawn() -> None:
+    given = ["--records=100", "--rounds=1", "--peer=feedmill", "--peer=csv, plain Python"]
+    command = [sys.executable, "benchmarks/peers.py", *given]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert {row[0] for row in rows[1:]} <= {"| feedmill", "| csv, plain Python"}
+    assert {row[7] for row in rows[1:]} <= {"0"}
+    bars = [{"peer": "feedmill", "on": "3.13", "left_out": "nothing", "nbytes": 10**8, "cpu_s": 0.3}] * 2
+    machine = {"cpus": 2, "cpu": "any"}
+    picture = peers_chart.draw({"date": "2026-11-26", "machine": machine, "builds": [{"peers": bars}]})
+    assert picture.count(">333<") == 2
+
+
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_peers_do_the_same_job_but_for_what_is_said(name: str, tmp_path: Path) -> None:
+    try:
+        check = check_of(name)
+    except ImportError:
+        pytest.skip(f"on this interpreter {CONTESTANTS[name].library} has no wheel, or was not asked for")
+    feed = tmp_path / "feed.csv"
+    expected = write_feed(feed, 500, bad=0.3)
+    passed = check(feed) - expected.good
+    assert passed >= 0
+    assert (passed == 0) == (CONTESTANTS[name].left_out == "nothing")
 
 
 def test_waiting_for_a_processor_is_no_work() -> None:

@@ -26,7 +26,7 @@ TYPES = pa.schema([("id", pa.int64()), ("price", pa.decimal128(9, 2)), ("day", p
 
 needs_gil_build = pytest.mark.skipif(
     bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-    reason="Polars and DuckDB have no wheel without the GIL",
+    reason="on this interpreter Polars and DuckDB have no wheel",
 )
 
 

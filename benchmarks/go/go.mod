@@ -1,0 +1,3 @@
+module feedmill/benchmarks
+
+go 1.19
