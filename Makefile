@@ -100,7 +100,15 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 	@# Loaded first of all libraries, or the sanitizers refuse to start.
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core $(ARGS)
+	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core tests/test_fuzz.py $(ARGS)
+
+# The kernel under both sanitizers, against the reference, by inputs that are steered by the ways it takes.
+.PHONY: fuzz
+fuzz: .venv-gil/made-from ## Fuzz the kernel under the sanitizers for ten minutes, or MINUTES=N: tests/fuzz
+	FEEDMILL_SANITIZE=fuzz flock build/kernel.lock $(PYTHON_GIL) setup.py -q build --build-lib build/fuzz/lib
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	PYTHONPATH=build/fuzz/lib $(PYTHON_GIL) -m tests.fuzz --minutes $(if $(filter file,$(origin MINUTES)),10,$(MINUTES)) $(ARGS)
 
 # The interpreter is instrumented too, or its own locks would look like races. It borrows the packages of .venv, whose
 # kernel it would take as well, were its own not found first. What it imports is compiled once and kept, which takes it

@@ -4,8 +4,9 @@ Four switches, all environment variables:
 
 FEEDMILL_DEBUG=1
     Compile the kernel's assertions in, with no optimisation.
-FEEDMILL_SANITIZE=address|thread
-    Compile with that sanitizer; `address` includes the undefined-behaviour one.
+FEEDMILL_SANITIZE=address|thread|fuzz
+    Compile with that sanitizer; `address` includes the undefined-behaviour one, `fuzz` is `address` and a
+    count of the ways that the kernel takes, for tests/fuzz.
 FEEDMILL_COVERAGE=1
     Compile for gcov, with line numbers of the Cython sources.
 FEEDMILL_REQUIRE_CORE=0
@@ -42,6 +43,7 @@ SANITIZERS = {
     "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     "thread": ["-fsanitize=thread"],
 }
+SANITIZERS["fuzz"] = [*SANITIZERS["address"], "-fsanitize-coverage=trace-pc"]
 
 
 def build_name() -> str:
@@ -69,9 +71,10 @@ def kernel() -> Extension:
     if is_on("debug"):
         compile_args += ["-O0", "-g3", "-UNDEBUG"]
         macros = [("FEEDMILL_DEBUG", "1")]
+    tracer = ["tests/fuzz/trace.c"] if sanitizer == "fuzz" else []
     return Extension(
         "feedmill._core",
-        ["src/_core.pyx"],
+        ["src/_core.pyx", *tracer],
         # The parts are no sources of their own; without this the source distribution would lack them.
         depends=["setup.py", "src/_core.pyx", *sorted(map(str, Path("src/_core").iterdir()))],
         include_dirs=["src"],
