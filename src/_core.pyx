@@ -65,6 +65,7 @@ from threading import RLock
 from unicodedata import normalize
 
 from feedmill import iso_3166, iso_4217, iso_639, json_values, patterns, rules
+from feedmill.declaration import CONSTRAINT_NAMES
 from feedmill.dialect import Dialect
 from feedmill.errors import SchemaError
 from feedmill.json_schema import JsonSchema
@@ -82,7 +83,7 @@ from _core.kinds cimport kind_check
 from _core.limits cimport (
     LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, limit_is_exclusive, limit_is_lower, limit_t,
 )
-from _core.number cimport float_parse, numeric_check
+from _core.number cimport float_parse, numeric_check, numeric_compare
 from _core.patterns cimport pcre2_compile, pcre2_open, pcre2_version
 from _core.plan cimport (
     COLUMN_NONE, FORMAT_BINARY, FORMAT_COUNTRY, FORMAT_CURRENCY, FORMAT_EMAIL, FORMAT_GTIN, FORMAT_ISBN,

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from feedmill import declaration, declared_kinds, transforms
 from feedmill.dialect import Dialect
+from feedmill.errors import SchemaError
 from feedmill.json_values import JSON_TYPES
+from feedmill.kernel import record_plan
 from feedmill.schema import Constraints, Field, Schema
 from feedmill.transforms import Default, Map, Replace
 from tests import samples
@@ -197,13 +199,23 @@ def constraints(draw: st.DrawFn, field: Field) -> Constraints:
             ("below", "exclusive_maximum"),
         ):
             if name in chosen:
-                limits = replace(limits, **{attribute: draw(st.sampled_from(LIMITS[field.type]))})
+                narrower = replace(limits, **{attribute: draw(st.sampled_from(LIMITS[field.type]))})
+                # A range without a value is refused.
+                limits = narrower if is_accepted(replace(field, constraints=narrower)) else limits
     if "enum" in chosen:
         listed = field.true_values if field.type == "boolean" else listed_of(field)
         limits = replace(
             limits, enum=tuple(draw(st.lists(st.sampled_from(listed), min_size=1, max_size=3, unique=True)))
         )
     return limits
+
+
+def is_accepted(field: Field) -> bool:
+    try:
+        record_plan(Schema((field,)))
+    except SchemaError:
+        return False
+    return True
 
 
 @st.composite

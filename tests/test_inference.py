@@ -87,10 +87,58 @@ def test_real_files_are_accepted_by_what_is_inferred_from_them(name: str, dialec
     assert (report.records, report.failures) == (found[0].records, found[0].unreadable)
 
 
-def test_columns_without_names_are_refused(feed: str) -> None:
-    for dialect in (Dialect(header=False), Dialect(format="jsonl")):
-        with pytest.raises(UsageError, match="no names"):
-            infer(feed, options=RunOptions(dialect=dialect))
+def test_columns_without_a_header_are_numbered(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text('1,"x,""\n",2024-01-01\n2,y,2024-02-02\n3\n')
+    dialect = Dialect(header=False)
+    for workers in (1, 4):
+        found = infer(str(path), options=RunOptions(dialect=dialect, workers=workers, chunk_size=1))
+        assert [(each.name, each.type) for each in found.schema.fields] == [
+            ("field1", "integer"),
+            ("field2", "string"),
+            ("field3", "date"),
+        ]
+        assert (found.records, found.unreadable) == (3, 1)
+    path.write_text(",".join(map(str, range(200))) + "\n")
+    assert infer(str(path), options=RunOptions(dialect=dialect)).schema.names[-1] == "field200"
+
+
+def test_columns_of_json_lines_are_the_keys(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    path.write_text('{"id":1,"p":1.5,"t":"x"}\n\n{"id":2,"d":"2024-01-01","p":null}\n[]\n{"é":true}\nno\n')
+    for workers in (1, 4):
+        options = RunOptions(dialect=Dialect(format="jsonl"), workers=workers, chunk_size=10)
+        found = infer(str(path), options=options)
+        assert [(each.name, each.type) for each in found.schema.fields] == [
+            ("id", "integer"),
+            ("p", "number"),
+            ("t", "string"),
+            ("d", "date"),
+            ("é", "boolean"),
+        ]
+        assert (found.records, found.unreadable) == (5, 2)
+        assert found.evidence["p"].missing == 2
+    report = validate(str(path), found.schema, options=options)
+    assert (report.records, report.failures) == (5, 2)
+
+
+@pytest.mark.parametrize("dialect", [Dialect(header=False), Dialect(format="jsonl")])
+def test_a_feed_without_records_has_no_columns(tmp_path: Path, dialect: Dialect) -> None:
+    (tmp_path / "feed").write_text("")
+    with pytest.raises(UsageError, match="no records"):
+        infer(str(tmp_path / "feed"), options=RunOptions(dialect=dialect))
+
+
+def test_json_lines_are_no_stream_to_infer_from() -> None:
+    with pytest.raises(UsageError, match="read twice"):
+        infer("-", options=RunOptions(dialect=Dialect(format="jsonl")))
+
+
+def test_keys_of_json_lines_have_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    path.write_text("".join(f'{{"k{number}": 1}}\n' for number in range(10_001)))
+    with pytest.raises(UsageError, match="more than 10,000 different keys"):
+        infer(str(path), options=RunOptions(dialect=Dialect(format="jsonl")))
 
 
 def test_the_command_prints_a_schema_that_loads(

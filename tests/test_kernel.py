@@ -287,3 +287,30 @@ def test_codes_are_counted_in_c() -> None:
     assert batch.reject_counts() == {
         (Code.MINIMUM, 2): 2, (Code.TYPE, 3): 1, (Code.MISSING_CELL, 3): 1, (Code.EXTRA_CELL, -1): 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits"),
+    [
+        ("integer", {"minimum": "3", "maximum": "2"}),
+        ("integer", {"exclusive_minimum": "2", "maximum": "2"}),
+        ("integer", {"exclusive_minimum": "2", "exclusive_maximum": "3"}),
+        ("number", {"minimum": "1e30", "exclusive_maximum": "1000000000000000000000000000000.0"}),
+        ("number", {"exclusive_minimum": "0.1", "maximum": "0.05"}),
+        ("date", {"minimum": "2024-03-01", "maximum": "2024-02-29"}),
+        ("datetime", {"minimum": "2024-01-01T00:00:00Z", "exclusive_maximum": "2024-01-01T01:00:00+01:00"}),
+        ("yearmonth", {"exclusive_minimum": "2024-01", "exclusive_maximum": "2024-02"}),
+    ],
+)
+def test_limits_that_leave_no_value_are_refused(kind: str, limits: dict[str, str]) -> None:
+    for storage in ("decimal", "float64") if kind == "number" else ("decimal",):
+        field = Field("v", kind, storage=storage, constraints=Constraints(**limits))  # type: ignore[arg-type]
+        with pytest.raises(SchemaError, match=r"field 'v': constraints \w+ \S+ and \w+ \S+ leave no value"):
+            Plan(Schema((field,)), Dialect())
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_limits_may_leave_one_value(kind: str) -> None:
+    for limits in ({"minimum": "2", "maximum": "2"}, {"exclusive_minimum": "1", "maximum": "2"}):
+        schema = Schema((Field("v", kind, constraints=Constraints(**limits)),))  # type: ignore[arg-type]
+        assert Plan(schema, Dialect(header=False)).parse(b"2\n").rows == 1

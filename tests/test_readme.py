@@ -1,5 +1,6 @@
 """What the README shows is what happens, and what the pages refer to is there."""
 
+import doctest
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from feedmill import declaration
+from feedmill.codes import Code
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,6 +42,23 @@ def test_the_command_prints_what_it_says(tmp_path: Path) -> None:
     assert results == [line for line in shown[1].splitlines() if not line.startswith("Worker")]
     [head] = re.findall(r"\$ head -2 rejects.csv\n(.*?)```", README, re.DOTALL)
     assert (tmp_path / "rejects.csv").read_text("utf-8").startswith(head)
+
+
+def test_every_code_has_an_example_that_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    # The fence would be part of what is expected.
+    shown = re.sub("^```.*$", "", page, flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(shown, {}, "docs/schema.md", "docs/schema.md", 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+    examples = page.partition("\n## Codes\n")[2]
+    told = {
+        code.word
+        for code in Code
+        if re.search(rf"^{code.word}: |\b{code.word}\b,|\.{code.word}\b", examples, re.MULTILINE)
+    }
+    assert told == {code.word for code in Code}
 
 
 def test_the_table_of_schemas_names_what_there_is() -> None:

@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef int compile_limits(field_t* op, field) except -1:
-    cdef int i
+    cdef int i, k
     op.low, op.high = INT64_MIN, INT64_MAX
     for i in range(LIMIT_COUNT):
         text = getattr(field.constraints, LIMITS[i])
@@ -29,7 +29,32 @@ cdef int compile_limits(field_t* op, field) except -1:
                 op.low = max(op.low, op.limits[i].whole)
             else:
                 op.high = min(op.high, op.limits[i].whole)
+    for i in range(LIMIT_COUNT):
+        for k in range(LIMIT_COUNT):
+            if limit_is_lower(i) and not limit_is_lower(k) and limits_exclude(op, i, k):
+                raise SchemaError(
+                    f"field {field.name!r}: constraints {CONSTRAINT_NAMES[LIMITS[i]]} "
+                    f"{getattr(field.constraints, LIMITS[i])} and {CONSTRAINT_NAMES[LIMITS[k]]} "
+                    f"{getattr(field.constraints, LIMITS[k])} leave no value, so nothing fits"
+                )
     return 0
+
+
+cdef bint limits_exclude(const field_t* op, int lower, int upper) noexcept:
+    """Tell whether no value satisfies two limits that the type can reach."""
+    cdef const limit_t* low = &op.limits[lower]
+    cdef const limit_t* high = &op.limits[upper]
+    cdef int order
+    if low.state != LIMIT_VALUE or high.state != LIMIT_VALUE or op.kind == KIND_DURATION:
+        # Durations have no order that would tell.
+        return False
+    if is_whole(op.kind):
+        return low.whole > high.whole
+    if op.kind == KIND_FLOAT:
+        order = (low.real > high.real) - (low.real < high.real)
+    else:
+        order = numeric_compare(low.text, high.text)
+    return order > 0 or order == 0 and (limit_is_exclusive(lower) or limit_is_exclusive(upper))
 
 
 cdef bint is_whole(int kind) noexcept:

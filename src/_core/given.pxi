@@ -24,7 +24,7 @@ from cpython.unicode cimport PyUnicode_Check
 from datetime import datetime, timedelta
 
 from feedmill.python_values import plain_text, shown_text
-from feedmill.records import Base, rejects_of
+from feedmill.records import Base, rejects_of, unprocessed
 
 from libc.string cimport memcmp
 

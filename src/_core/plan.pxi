@@ -209,6 +209,9 @@ cdef class Plan:
             else:
                 values = kept_values(reader.batch, 0, values, reader.scratch.given, self)
                 checked.record = record_of(self, None, 0, values)
+        except patterns.TextTooLongError as error:
+            # Of a feed, too, such a record is rejected as a whole.
+            checked.rejects = (unprocessed(Base().position(0, 0, 0), f"{type(error).__name__}: {error}"),)
         finally:
             self.close_reader(&reader)
         return checked

@@ -15,10 +15,12 @@ workers nor the length of the feed changes a result, or the memory it takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from feedmill.codes import Code
@@ -26,11 +28,13 @@ from feedmill.errors import UsageError
 from feedmill.kernel import Plan
 from feedmill.pool import WorkerPool
 from feedmill.readers import BufferPool, open_feed
+from feedmill.readers.blocks import STDIN
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.schema import Constraints, Field, Schema
 
 if TYPE_CHECKING:
-    from feedmill.readers import Chunk
+    from feedmill.dialect import Dialect
+    from feedmill.readers import Chunk, Reader
 
 __all__ = ["ColumnEvidence", "Inference", "infer"]
 
@@ -52,6 +56,9 @@ MOST_VALUES: Final = 20
 """Different values that are told as candidates for an enum; a column with more of them has no such list."""
 
 EXAMPLES: Final = 3
+
+MOST_KEYS: Final = 10_000
+"""Different keys of JSON Lines: a feed with more has data in its keys."""
 
 _UNFIT: Final = frozenset({Code.TYPE, Code.FORMAT, Code.CHECK_DIGIT})
 _NUMBERS: Final = frozenset({"integer", "number"})
@@ -138,14 +145,15 @@ def infer(feed: str, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
     Parameters
     ----------
     feed : str
-        A path, or ``-``: delimited text with a header.
+        A path, or ``-``: delimited text, or JSON Lines. Without a header its columns are called ``field1``,
+        ``field2`` and so on; those of JSON Lines are all the keys there are, in the order in which they come.
     options : RunOptions
         Its dialect, workers and chunk_size count.
 
     Raises
     ------
     UsageError
-        The feed cannot be opened, or its columns have no names.
+        The feed cannot be opened, or has no columns; or it is JSON Lines, which are read twice, and a stream.
     RunError
         Reading it broke off.
 
@@ -160,17 +168,69 @@ def infer(feed: str, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
     [('code', 'integer', True), ('name', 'string', True)]
     """
     buffers = BufferPool()
+    with (
+        open_feed(feed, options.dialect, options.chunk_size, buffers) as reader,
+        WorkerPool(options.first_workers, job_buffer=8, result_buffer=8) as pool,
+    ):
+        chunks: Iterator[Chunk] = iter(reader)
+        names = reader.columns
+        if names is None and reader.dialect.format == "jsonl":
+            names = _keys(feed, options, pool)
+        elif names is None:
+            first = list(islice(chunks, 1))
+            names = _numbered(first, reader.dialect)
+            chunks = chain(first, chunks)
+        if not names:
+            raise UsageError(f"feed {reader.name}: it has no records, so nothing is known of its columns.")
+        scan = _Scan(names, reader)
+        total = _Summary.empty(len(names))
+        for summary in pool.map(partial(_summed, scan, buffers), chunks):
+            total = total.merged(summary)
+    return total.concluded(names)
+
+
+def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
+    """Name the columns of a feed without a header, as many as its first record has cells."""
+    width = 1
+    while first:
+        plan = Plan(Schema(tuple(Field(f"field{number + 1}") for number in range(width))), dialect)
+        batch = plan.parse(first[0].data, first[0].size, damage=first[0].damage)
+        of_first = [code for code, _, record, *_ in batch.rejects() if record == 0]
+        if Code.EXTRA_CELL not in of_first:
+            return plan.names[: width - of_first.count(Code.MISSING_CELL)]
+        width *= 2
+    return ()
+
+
+def _keys(feed: str, options: RunOptions, pool: WorkerPool) -> tuple[str, ...]:
+    """List the keys of JSON Lines."""
+    if feed == STDIN:
+        raise UsageError(
+            "JSON Lines are read twice, for their keys and for their values; save them to a file."
+        )
+    buffers = BufferPool()
+    keys: dict[str, None] = {}
     with open_feed(feed, options.dialect, options.chunk_size, buffers) as reader:
-        if reader.columns is None:
-            raise UsageError(
-                f"feed {reader.name}: its columns have no names; infer reads delimited text with a header."
-            )
-        scan = _Scan(reader.columns, reader.dialect)
-        total = _Summary.empty(len(reader.columns))
-        with WorkerPool(options.first_workers, job_buffer=8, result_buffer=8) as pool:
-            for summary in pool.map(partial(_summed, scan, buffers), reader):
-                total = total.merged(summary)
-    return total.concluded(reader.columns)
+        for found in pool.map(partial(_keys_in, buffers), reader):
+            keys |= found
+            if len(keys) > MOST_KEYS:
+                raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
+    return tuple(keys)
+
+
+def _keys_in(buffers: BufferPool, chunk: Chunk) -> dict[str, None]:
+    keys: dict[str, None] = {}
+    try:
+        for line in bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n"):
+            try:
+                value = json.loads(line) if line.strip() else None
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                keys |= dict.fromkeys(value)
+    finally:
+        buffers.release(chunk)
+    return keys
 
 
 class _Scan:
@@ -181,24 +241,24 @@ class _Scan:
     immutable
     """
 
-    def __init__(self, names: Sequence[str], dialect: object) -> None:
+    def __init__(self, names: Sequence[str], reader: Reader) -> None:
         def plan(**declared: str) -> Plan:
             fields = tuple(Field(name, **declared) for name in names)  # type: ignore[arg-type]
-            return Plan(Schema(fields), dialect)  # type: ignore[arg-type]
+            return Plan(Schema(fields), reader.dialect)
 
+        self._parse = reader.parse
         self.texts = plan()
         self.candidates = [plan(type=kind, format=form) for kind, form in CANDIDATES]
 
     def summary(self, chunk: Chunk) -> _Summary:
         """Sum a chunk up."""
-        data, size, damage = chunk.data, chunk.size, chunk.damage
-        texts = self.texts.parse(data, size, damage=damage)
+        texts = self._parse(chunk, self.texts)
         made = _Summary.empty(len(self.texts.names))
         made.records, made.unreadable = texts.records, texts.failures
         for column, values in zip(made.columns, zip(*texts.tuples(), strict=True), strict=False):
             column.take(values)
         for number, plan in enumerate(self.candidates):
-            for code, place in plan.parse(data, size, damage=damage).reject_counts():
+            for code, place in self._parse(chunk, plan).reject_counts():
                 if place >= 0 and code in _UNFIT:
                     made.columns[place].unfit.add(number)
         for column in made.columns:

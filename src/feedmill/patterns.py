@@ -106,6 +106,10 @@ def guarded(pattern: str, name: str) -> "Guarded":
     return Guarded(re.compile(pattern), power, MAX_STEPS / math.exp(factor))
 
 
+class TextTooLongError(ValueError):
+    """A text is longer than what a pattern may be looked for in."""
+
+
 class Guarded:
     """A pattern for `re`, with a bound on the texts it is tried on.
 
@@ -128,10 +132,10 @@ class Guarded:
         )
 
     def sub(self, replacement: str, text: str) -> str:
-        """Replace every match; ValueError if the text is too long to look for them."""
+        """Replace every match; TextTooLongError if the text is too long to look for them."""
         # The search starts anew at each character.
         if self._power and len(text) ** (self._power + 1) > self._most:
-            raise ValueError(f"a text of {len(text)} characters is too long for the pattern")
+            raise TextTooLongError(f"a text of {len(text)} characters is too long for the pattern")
         return self._pattern.sub(replacement, text)
 
 

@@ -156,6 +156,17 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
         yield Reject(base.position(record, line, byte), kind[0], kind[1], said, value)
 
 
+def unprocessed(position: Position, error: str, raw: bytes = b"") -> Reject:
+    """Reject a record as a whole, for what it made the kernel, or a callback, raise."""
+    return Reject(
+        position=position,
+        column="",
+        code=Code.CALLBACK.word,
+        message=f"expected a record that can be processed, got {error}",
+        value=shown(raw),
+    )
+
+
 def shown(raw: bytes) -> str:
     r"""Turn a value's bytes into the text a reject carries.
 

@@ -6,15 +6,17 @@ from collections import ChainMap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedmill import read
 from feedmill.dialect import Dialect
 from feedmill.kernel import Builder, Checked, Plan, record_plan
-from feedmill.records import Base, rejects_of
+from feedmill.records import Base, Reject, rejects_of
 from feedmill.schema import Constraints, Field, Schema
 from feedmill.transforms import Default, Map, Replace
 from tests import strategies
@@ -154,6 +156,21 @@ def test_a_value_that_cannot_be_shown_is_still_a_finding() -> None:
             raise RuntimeError
 
     assert codes(only("stock", Sullen())) == [("stock", "type", "<Sullen: RuntimeError>")]
+
+
+def test_a_text_too_long_for_its_replacement_is_a_finding_as_in_a_feed(tmp_path: Path) -> None:
+    schema = Schema((Field("a", transforms=(Replace("(x+)(x+)", r"\1"),)), Field("b")))
+    long = "x" * 500_000
+    (reject,) = schema.validate({"a": long, "b": "1"}).rejects
+    path = tmp_path / "feed.csv"
+    path.write_text(f"a,b\n{long},1\nxx,2\n")
+    found: list[Reject] = []
+    assert [record.b for record in read(str(path), schema, rejects=found.append)] == ["2"]
+    assert (reject.code, reject.message) == (found[0].code, found[0].message)
+    assert reject.message.endswith(
+        "TextTooLongError: a text of 500000 characters is too long for the pattern"
+    )
+    assert schema.validate({"a": "xx"}).record is not None
 
 
 def test_floats_count_by_the_digits_that_python_shows() -> None:

@@ -133,13 +133,14 @@ DECIMALS = st.builds(
 
 @given(DECIMALS, st.lists(DECIMALS, min_size=1, max_size=20))
 def test_decimals_compare_by_value(limit: str, texts: list[str]) -> None:
-    field = Field(
-        "n", "number", constraints=Constraints(minimum=limit, exclusive_maximum=limit, enum=(limit,))
-    )
-    for text, found in zip(texts, readings(field, [text.encode() for text in texts]), strict=True):
-        value, bound = Decimal(text), Decimal(limit)
-        codes = [Code.MINIMUM] * (value < bound) + [Code.EXCLUSIVE_MAXIMUM] * (value >= bound)
-        assert found == codes + [Code.ENUM] * (value != bound)
+    lower = Field("n", "number", constraints=Constraints(minimum=limit, enum=(limit,)))
+    upper = Field("n", "number", constraints=Constraints(exclusive_maximum=limit))
+    cells, bound = [text.encode() for text in texts], Decimal(limit)
+    for text, above, below in zip(texts, readings(lower, cells), readings(upper, cells), strict=True):
+        value = Decimal(text)
+        codes = [Code.MINIMUM] * (value < bound) + [Code.ENUM] * (value != bound)
+        assert (above if codes else []) == codes
+        assert (below == [Code.EXCLUSIVE_MAXIMUM]) == (value >= bound)
 
 
 # Doubles ————————————————————————————————————————————————————————————————————————————————————————————

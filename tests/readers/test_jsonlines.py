@@ -98,6 +98,23 @@ def test_a_value_no_cell_can_hold_rejects_its_field(path: Path) -> None:
     ]
 
 
+def test_objects_and_arrays_are_the_json_of_their_fields(path: Path) -> None:
+    schema = Schema((Field("a", "object"), Field("b", "array"), Field("c", "geojson"), Field("d")))
+    good = (
+        b'{"a": {"x": [1.50, "\\u00e9\\n"]}, "b": [{}, null], "c": {"type": "Point", "coordinates": [1, 2]}}'
+    )
+    found = read(path, good + b'\n{"a": [1], "b": {"y": 1}, "c": {}, "d": {}}\n', schema)
+    assert found.rows == [
+        (1, '{"x": [1.50, "é\\n"]}', "[{}, null]", '{"type": "Point", "coordinates": [1, 2]}', None)
+    ]
+    assert [(code, field, text) for _, code, field, text in found.rejects] == [
+        ("type", 0, b"[1]"),
+        ("type", 1, b'{"y": 1}'),
+        ("type", 2, b"{}"),
+        ("type", 3, b"{}"),
+    ]
+
+
 @pytest.mark.parametrize("depth", [100, 900, 990, 5_000, 100_000])
 def test_nesting_of_any_depth_is_one_reject(path: Path, depth: int) -> None:
     found = read(path, b'{"a": ' + b"[" * depth + b"]" * depth + b'}\n{"a": "x", "b": "y"}\n')

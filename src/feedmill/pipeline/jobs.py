@@ -12,12 +12,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from feedmill.codes import Code
 from feedmill.crew import count_records
 from feedmill.pipeline.callbacks import RAW_BYTES, one_line
 from feedmill.pipeline.pace import ChunkPace
 from feedmill.readers.buffers import BufferPool, Chunk
-from feedmill.records import Reject, shown
+from feedmill.records import unprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.config import PlannedFeed
     from feedmill.pipeline.pace import Pace
-    from feedmill.records import Base
+    from feedmill.records import Base, Reject
 
 _log = logging.getLogger("feedmill.pipeline")
 
@@ -58,13 +57,7 @@ class Broken:
 
     def reject(self, base: Base) -> Reject:
         """Make its one finding."""
-        return Reject(
-            position=base.position(0, 0, 0),
-            column="",
-            code=Code.CALLBACK.word,
-            message=f"expected a record that can be processed, got {self.error}",
-            value=shown(self.raw),
-        )
+        return unprocessed(base.position(0, 0, 0), self.error, self.raw)
 
 
 @dataclass(frozen=True, slots=True)

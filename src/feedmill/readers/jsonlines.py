@@ -1,9 +1,10 @@
 """JSON Lines as a source: one object a line, its keys named like fields.
 
 The kernel reads delimited text, so each line is rewritten as one CSV record in the order of the fields, in
-the worker that parses it: text and digits as they stand, quoted; null and absent keys as an unquoted
-`null`. Numbers keep their digits, because they are never made into floats. A number or a boolean is taken
-by its text wherever it stands; keys that name no field are ignored; of a repeated key the last one counts.
+the worker that parses it: text and digits as they stand, quoted; null and absent keys as an unquoted `null`;
+objects and arrays as JSON, where the field is of such a type. Numbers keep their digits, because they are
+never made into floats. A number or a boolean is taken by its text wherever it stands; keys that name no field
+are ignored; of a repeated key the last one counts.
 
 What is no JSON object, or no UTF-8, is a reject of that line. It travels through the kernel as a record
 that is sure to fail, and `LineBatch` puts the true finding in the place of the kernel's.
@@ -21,6 +22,7 @@ from typing import Final, cast
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
+from feedmill.json_values import JSON_TYPES
 from feedmill.kernel import Batch, Plan, Record
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
@@ -142,12 +144,15 @@ class _Lines:
             if cell is None:
                 cells.append(_NULL)
             elif isinstance(cell, dict | list):
-                nested = _written(_VERBATIM.decode(line.decode())[key])
-                self.bad_cells[len(self.records), index] = nested.encode("utf-8", "surrogatepass")
+                nested = _written(_VERBATIM.decode(line.decode())[key]).encode("utf-8", "surrogatepass")
+                if self.fields[index].type in JSON_TYPES:
+                    cells.append(_quoted(nested))
+                    continue
+                self.bad_cells[len(self.records), index] = nested
                 cells.append(_NO_TEXT)
             else:
                 text = _text(cell, self.fields[index])
-                cells.append(b'"%b"' % text.encode("utf-8", "surrogatepass").replace(b'"', b'""'))
+                cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
         self._append(cells, place)
 
     def add_bad(self, code: Code, line: bytes, place: _Place) -> None:
@@ -216,6 +221,10 @@ class LineBatch:
         if not (self._lines.bad_lines or self._lines.bad_cells):
             return self._batch.reject_counts()
         return dict(Counter((finding[0], finding[1]) for finding in self.rejects()))
+
+
+def _quoted(text: bytes) -> bytes:
+    return b'"%b"' % text.replace(b'"', b'""')
 
 
 class _Digits(str):
