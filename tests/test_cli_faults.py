@@ -111,7 +111,7 @@ WRONG = {
     ),
     "good records over the feed": (VALIDATE + "--valid good.csv", "--valid good.csv", "overwrite"),
     "two outputs in one": (VALIDATE + "--valid r.csv --rejects ./r.csv", "--valid and --rejects", "r.csv"),
-    "good records in a database": (VALIDATE + "--valid sqlite:///a.db", "sqlite:///a.db", ".csv or .jsonl"),
+    "good records in a database": (VALIDATE + "--valid sqlite:///a.db", "sqlite:///a.db", ".csv, .jsonl"),
     "a report in no directory": (VALIDATE + "--report no/r.json", "no/r.json", "No such file or directory"),
     "a report in a directory": (VALIDATE + "--report folder", "folder", "directory"),
     "a report in a link": (VALIDATE + "--report link.csv", "link.csv", "symbolic link"),
@@ -120,7 +120,7 @@ WRONG = {
     "a report over the schema": (VALIDATE + "--report items.json", "--report items.json", "overwrite"),
     # stores
     "no such store": (LOAD + "mysql://me@host/db", "'mysql'", "postgresql://", "sqlite:///"),
-    "no such kind of file": (LOAD + "out.xlsx", ".csv or .jsonl"),
+    "no such kind of file": (LOAD + "out.xlsx", ".csv, .jsonl"),
     "too few slashes": (LOAD + "sqlite://a.db", "three slashes", "sqlite:///a.db"),
     "no table's name": (LOAD + "sqlite:///a.db --table a.b.c", "'a.b.c'", "schema.table"),
     "a file has no keys": (LOAD + "out.csv --mode upsert", "out.csv", "replace or append"),
