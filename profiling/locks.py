@@ -192,10 +192,9 @@ def channel_waits(channels: dict[str, Channel[object]]) -> list[ChannelWaits]:
     found = []
     for name, channel in channels.items():
         stats = channel.stats()
-        capacity = getattr(getattr(channel, "_queue", None), "maxsize", 0)
         found.append(
             ChannelWaits(
-                name, capacity, stats.items, stats.high_water, stats.get_waiting_s, stats.put_waiting_s
+                name, stats.capacity, stats.items, stats.high_water, stats.get_waiting_s, stats.put_waiting_s
             )
         )
     return found

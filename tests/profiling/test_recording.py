@@ -1,5 +1,6 @@
 """Every wait is recorded under its channel's name, and everything is as before afterwards."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -52,6 +53,8 @@ def test_contention_of_a_whole_run_is_counted(tmp_path: Path) -> None:
     picture = (tmp_path / "locks.svg").read_text("utf-8")
     assert "job channel" in picture
     assert "result channel" in picture
+    numbers = json.loads((tmp_path / "locks.json").read_text("utf-8"))
+    assert {each["name"]: each["capacity"] for each in numbers["channels"]}["job channel"] == 100
     assert "flow.py:" in picture
 
 
