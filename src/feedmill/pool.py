@@ -71,6 +71,9 @@ class WorkerPool(Executor):
 
     *Forking.* A forked child has none of its parent's threads: there, the pool is shut down.
 
+    *Event loops.* `loop.run_in_executor` waits for room like `submit`, and the loop with it. So give the pool
+    a `job_buffer` for all that may be asked for at once, above all if jobs wait for the loop themselves.
+
     *Context.* A job runs in a copy of its submitter's context variables.
 
     Examples
