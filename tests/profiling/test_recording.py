@@ -54,7 +54,7 @@ def test_contention_of_a_whole_run_is_counted(tmp_path: Path) -> None:
     assert "job channel" in picture
     assert "result channel" in picture
     numbers = json.loads((tmp_path / "locks.json").read_text("utf-8"))
-    assert {each["name"]: each["capacity"] for each in numbers["channels"]}["job channel"] == 100
+    assert {each["channel"]: each["capacity"] for each in numbers["channels"]}["job channel"] == 100
     assert "flow.py:" in picture
 
 
