@@ -244,7 +244,13 @@ def test_the_report_has_the_keys_of_the_design(shop: Command) -> None:
 
 def test_the_report_has_few_other_keys(shop: Command) -> None:
     validate(shop, "mixed.csv", report="report.json")
-    assert set(shop.report()) - set(REPORT_KEYS) == {"dropped", "failed_jobs", "stored", "stopped"}
+    assert set(shop.report()) - set(REPORT_KEYS) == {
+        "discontinued",
+        "dropped",
+        "failed_jobs",
+        "stored",
+        "stopped",
+    }
     assert set(shop.report()["per_worker"][0]) - set(WORKER_KEYS) == {"failed"}
 
 

@@ -16,7 +16,7 @@ what came back. An option of every command belongs into `options`; what a run sh
 
 Exit codes: 0 all records good; 1 the run finished and some records failed; 2 wrong usage, schema or dialect,
 a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, can be resumed; 4
-``--max-failures`` was passed, or ``--gate`` held the feed; 130 interrupted.
+``--max-failures`` or ``--max-discontinue`` was passed, or ``--gate`` held the feed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Final, cast
 
 import click
 
@@ -43,10 +43,11 @@ from feedmill.options import (
     add_options,
     check_files,
     dialect_of,
+    failure_limit,
     file_name,
     run_options_of,
 )
-from feedmill.pipeline import report_of
+from feedmill.pipeline import FailureLimit, report_of
 from feedmill.products import Gate, plan_feeds, process_feeds, process_staged, retry_failed
 from feedmill.products import migrate as migrate_database
 from feedmill.report import Report
@@ -100,6 +101,15 @@ def cli() -> None:
     help="Process what waits in URL's staging table, instead of feeds.",
 )
 @click.option("--verify", is_flag=True, help="Compare every record with the database, unchanged ones, too.")
+@click.option(
+    "--snapshot", is_flag=True, help="The feed lists all its dealers offer: discontinue their other offers."
+)
+@click.option(
+    "--max-discontinue",
+    type=failure_limit,
+    metavar="N|P%",
+    help="With --snapshot, discontinue nothing if it were more than this.",
+)
 @click.option("--plan", is_flag=True, help="Only tell what would change; write nothing.")
 @click.option("--gate", is_flag=True, help="Hold a feed that is not like its dealers' last accepted ones.")
 @click.option("--accept", is_flag=True, help="With --gate: let it in all the same, from now on.")
@@ -116,15 +126,9 @@ def process_command(
 ) -> None:
     """Load dealers' product feeds: products, offers, outcomes and events."""
     dealers = arguments["dealers"]
-    if bool(feeds) == bool(staged):
-        raise UsageError("Name feeds, or --from-staging URL; not both.")
     gate = _gate_of(arguments)
-    if gate and staged:
-        raise UsageError("--gate reads the feed twice, and rows of the staging table are claimed once.")
-    if gate and arguments["plan"]:
-        raise UsageError("--plan writes nothing that --gate could hold back; leave one of them out.")
-    if staged and arguments["plan"]:
-        raise UsageError("--plan is for feeds; leave it or --from-staging out.")
+    limit = cast("FailureLimit | None", arguments["max_discontinue"])
+    _check_process(feeds, staged, gate, arguments)
 
     def plan(options: RunOptions) -> Report:
         report, changes = plan_feeds(
@@ -133,6 +137,8 @@ def process_command(
             schema=Schema.load(Path(schema)) if schema else None,
             dealers=None if dealers is None else Path(str(dealers)),
             create_dealers=bool(arguments["create_dealers"]),
+            snapshot=bool(arguments["snapshot"]),
+            max_discontinue=limit,
             options=options,
         )
         console.show_plan(changes)
@@ -147,10 +153,35 @@ def process_command(
             return process_staged(
                 staged, schema=rules, dealers=known, page_rows=page_rows, options=options, **flags
             )
-        flags["verify"] = bool(arguments["verify"])
-        return process_feeds(feeds, url, schema=rules, dealers=known, gate=gate, options=options, **flags)
+        return process_feeds(
+            feeds,
+            url,
+            schema=rules,
+            dealers=known,
+            verify=bool(arguments["verify"]),
+            snapshot=bool(arguments["snapshot"]),
+            max_discontinue=limit,
+            gate=gate,
+            options=options,
+            **flags,
+        )
 
     _run(plan if arguments["plan"] else run, feeds, {**arguments, "schema": schema, "to": staged or url})
+
+
+def _check_process(feeds: Sequence[str], staged: str | None, gate: Gate | None, arguments: Arguments) -> None:
+    """Refuse options of `process` that do not go together."""
+    if bool(feeds) == bool(staged):
+        raise UsageError("Name feeds, or --from-staging URL; not both.")
+    if gate and staged:
+        raise UsageError("--gate reads the feed twice, and rows of the staging table are claimed once.")
+    if gate and arguments["plan"]:
+        raise UsageError("--plan writes nothing that --gate could hold back; leave one of them out.")
+    for name in ("plan", "snapshot"):
+        if staged and arguments[name]:
+            raise UsageError(f"--{name} is for feeds; leave it or --from-staging out.")
+    if arguments["max_discontinue"] is not None and not arguments["snapshot"]:
+        raise UsageError("--max-discontinue is a limit for --snapshot; give both.")
 
 
 def _gate_of(arguments: Arguments) -> Gate | None:

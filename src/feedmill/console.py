@@ -129,6 +129,7 @@ def show_outcomes(report: Report) -> None:
         say(
             f"Outcomes: inserted {outcomes.inserted}, updated {outcomes.updated}, "
             f"unchanged {outcomes.unchanged}, duplicate {outcomes.duplicate}"
+            + ("" if report.discontinued is None else f", discontinued {report.discontinued}")
         )
     if report.rejects_by_code:
         say("Rejects:")

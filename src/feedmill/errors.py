@@ -89,6 +89,12 @@ class FeedHeldError(FeedmillError):
     findings: tuple[str, ...] = ()
 
 
+class TooManyDiscontinuedError(RunError):
+    """A feed does not list more of its dealers' offers than the caller was ready to discontinue."""
+
+    exit_code: ClassVar[int] = 4
+
+
 class TooManyFailuresError(FeedmillError):
     """More records failed than the caller was ready to accept."""
 

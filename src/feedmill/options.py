@@ -42,7 +42,7 @@ def _byte_size(text: str) -> int:
     return int(match[1]) * int(1024**power if match[3] else 1000**power)
 
 
-def _failure_limit(text: str) -> FailureLimit:
+def failure_limit(text: str) -> FailureLimit:
     """Read ``100`` and ``2.5%``."""
     try:
         return FailureLimit.parse(text)
@@ -136,7 +136,7 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
     ),
     _option(
         "--max-failures",
-        type=_failure_limit,
+        type=failure_limit,
         metavar="N|P%",
         help="Stop when more records than this have failed.",
     ),

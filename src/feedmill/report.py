@@ -92,6 +92,8 @@ class Report:
         the duplicates.
     stored : bool
         Whether the run had a store.
+    discontinued : int or None
+        Offers of the feed's dealers that it did not list any more; None if it was no snapshot.
     bytes : int
         Bytes of the feed, decompressed, that all this came from.
     elapsed_s, cpu_s : float
@@ -129,6 +131,7 @@ class Report:
     rejects_by_code: Mapping[str, int] = field(default_factory=dict)
     outcomes: Outcomes = Outcomes()
     stored: bool = False
+    discontinued: int | None = None
     bytes: int = 0
     elapsed_s: float = 0.0
     cpu_s: float = 0.0

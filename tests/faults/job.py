@@ -3,19 +3,27 @@
 With FEEDMILL_TEST_CHECKPOINT=apart it is the negative control: the ledger is written in a transaction of its
 own, after the one it is about, as if a checkpoint file were kept. Given a number besides, as in ``apart:3``,
 it kills itself between the two, that many parts on.
+
+With FEEDMILL_TEST_CHECKPOINT=ending:3 it kills itself before the third statement of what a snapshot does in
+the end, with ending:0 when that is committed.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
+from typing import cast
 
 from feedmill.cli import main
 from feedmill.pipeline import ranges
+from feedmill.products.database import SqlDatabase
+from feedmill.products.journal import SqlIntegrations
+from feedmill.products.memory import Memory
+from feedmill.products.snapshot import Snapshot
 from feedmill.stores import ledger
 from feedmill.stores.protocol import LaneOutcome, RangePart
-from feedmill.stores.transaction import Session, Transaction
+from feedmill.stores.transaction import Given, Session, Transaction, Value
 
 RANGE_RECORDS = 300
 
@@ -45,10 +53,45 @@ def apply_apart[T: Transaction](
     return outcome
 
 
+class Counted:
+    """A transaction whose program dies before one of its statements."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
+        if next(parts) == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._transaction.execute(statement, parameters)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transaction, name)
+
+
+def die_in_the_ending() -> None:
+    """Have the program die where a snapshot ends."""
+    discontinue, finish = Snapshot.discontinue, SqlIntegrations.finish
+
+    def counted[T: Transaction](
+        self: Snapshot, database: SqlDatabase[T], transaction: T, run_id: str, memory: Memory[T]
+    ) -> None:
+        discontinue(self, database, cast("T", Counted(transaction)), run_id, memory)
+
+    def finished[T: Transaction](self: SqlIntegrations[T]) -> None:
+        finish(self)
+        if dies_at == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Snapshot.discontinue = counted  # type: ignore[method-assign]
+    SqlIntegrations.finish = finished  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     ranges.MAX_RECORDS = RANGE_RECORDS  # type: ignore[misc]  # of this process only
     checkpoint, _, number = os.environ.get("FEEDMILL_TEST_CHECKPOINT", "").partition(":")
     dies_at = int(number or 0)
     if checkpoint == "apart":
         ledger.Ledger.apply = apply_apart  # type: ignore[method-assign]
+    if checkpoint == "ending":
+        die_in_the_ending()
     sys.exit(main())

@@ -24,7 +24,7 @@ from tests.command import ENVIRONMENT, TIMEOUT_S, has_ended
 
 JOB = Path(__file__).with_name("job.py")
 CHUNK = "32KiB"
-COUNTED = ("records", "successes", "failures", "rejects_by_code", "outcomes", "bytes")
+COUNTED = ("records", "successes", "failures", "rejects_by_code", "outcomes", "discontinued", "bytes")
 FINISHED = "SELECT count(*) FROM feedmill_runs WHERE finished_at IS NOT NULL"
 
 type Rows = list[tuple[object, ...]]

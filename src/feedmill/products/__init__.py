@@ -20,6 +20,7 @@ gate           whether a feed is like the last accepted one: `profile` says what
 staging        the staging table as a feed
 retry          failed records, mended, once more
 outbox, relay  events to a message broker (`broker`); `doorbell` waits for them
+snapshot       what a feed does not list any more is discontinued
 rehearsal      the run in a transaction that is rolled back
 lists          successes and failures as sequences that stay in the database
 migrations     the tables: ``sql/<dialect>/NNN_name.sql``

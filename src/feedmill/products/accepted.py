@@ -22,6 +22,7 @@ from feedmill.products.database import SqlDatabase
 from feedmill.products.gate import Accepted, Gate, findings
 from feedmill.products.journal import SqlIntegrations
 from feedmill.products.profile import Profile, Seen, profile_feeds
+from feedmill.products.snapshot import Snapshot
 from feedmill.run_options import RunOptions
 from feedmill.schema import Schema
 from feedmill.stores import ledger
@@ -85,16 +86,22 @@ class GatedJournal[T: Transaction](SqlIntegrations[T]):
 
     Parameters
     ----------
-    database, every_outcome, verify
+    database, every_outcome, verify, snapshot
         As for `SqlIntegrations`.
     seen : Seen
         What the gate has seen.
     """
 
     def __init__(
-        self, database: SqlDatabase[T], seen: Seen, *, every_outcome: bool = False, verify: bool = False
+        self,
+        database: SqlDatabase[T],
+        seen: Seen,
+        *,
+        every_outcome: bool = False,
+        verify: bool = False,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        super().__init__(database, every_outcome=every_outcome, verify=verify)
+        super().__init__(database, every_outcome=every_outcome, verify=verify, snapshot=snapshot)
         self._seen = seen
 
     def begin(self, run: RunInfo) -> RunInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -64,6 +64,9 @@ class SqlDatabase[T: Transaction](Protocol):
 
         With `chosen`, those only that have a 1 there, in the bytes of their slice.
         """
+
+    def list_keys(self, transaction: T, blocks: Iterable[bytes]) -> None:
+        """Make the temporary table feedmill_listed of keys, whole tuples of COPY BINARY; see `snapshot`."""
 
     def probing(self, transaction: T) -> AbstractContextManager[None]:
         """Let look-ups in the block use indexes only."""

@@ -11,6 +11,9 @@ PRODUCT_COLUMNS: Final = ("sku", "gtin", "title", "brand", "category", "descript
 OFFER_COLUMNS: Final = ("price", "currency", "stock", "condition", "url", "weight_kg", "updated_at")
 """What one dealer says of one product."""
 
+KEY: Final = ("dealer_code", "sku")
+"""What names a dealer's offer."""
+
 LANE_KEY: Final = ("sku",)
 """What decides a record's lane: the key that products and offers share."""
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from feedmill.errors import FeedError, UsageError
+from feedmill.pipeline import FailureLimit
 from feedmill.products.accepted import GatedJournal, pass_gate
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer
@@ -16,6 +19,7 @@ from feedmill.products.lot import SqlLot
 from feedmill.products.opening import with_products
 from feedmill.products.process import ProcessProducts, product_schema
 from feedmill.products.rehearsal import Changes, PlannedOffers, PlannedProducts, PlannedQueue
+from feedmill.products.snapshot import Snapshot, list_keys
 from feedmill.products.sql import SqlDealers, SqlProductDealers, SqlProducts, SqlQueue
 from feedmill.products.staged import check_schema
 from feedmill.products.staging import PAGE_ROWS, StagingTable
@@ -36,6 +40,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
     create_dealers: bool = False,
     every_outcome: bool = False,
     verify: bool = False,
+    snapshot: bool = False,
+    max_discontinue: FailureLimit | None = None,
     gate: Gate | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> Report:
@@ -57,6 +63,10 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         Whether records that change nothing get a row of ``product_integration``, too.
     verify : bool
         Whether every record is compared with what is stored, whatever earlier runs have noted about it.
+    snapshot : bool
+        Whether the feeds list all that their dealers offer: other offers of these dealers are discontinued.
+    max_discontinue : FailureLimit, optional
+        The most offers that may be; a percentage is of all that these dealers have.
     gate : Gate, optional
         Compare the feeds first with the last runs that were accepted, dealer by dealer.
     options : RunOptions
@@ -67,8 +77,8 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         Something about the call, a feed or its header does not fit; no record was processed.
     RunError
         The run stopped on a fault. What is committed stays; the same call with ``resume`` goes on.
-    TooManyFailuresError
-        The failure limit was passed.
+    TooManyFailuresError, TooManyDiscontinuedError
+        A limit was passed.
     FeedHeldError
         The gate does not let the feeds in; nothing was written.
     """
@@ -85,17 +95,22 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
             create_dealers=create_dealers,
             every_outcome=every_outcome,
             verify=verify,
+            snapshot=ending,
             options=options,
         )
         if gate is not None:
             seen = pass_gate(gate, database, paths, rules, options)
             if seen.report.stopped:
                 return seen.report.before_all()
-            job.integrations = GatedJournal(database, seen, every_outcome=every_outcome, verify=verify)
+            job.integrations = GatedJournal(
+                database, seen, every_outcome=every_outcome, verify=verify, snapshot=ending
+            )
         job.dealers.save(known)
-        return job.execute(paths).report
+        return _with_ending(job.execute(paths).report, ending)
 
-    return with_products(url, run, lanes=options.most_lanes)
+    with list_keys(paths, rules, options) if snapshot else nullcontext() as listing:
+        ending = None if listing is None else Snapshot(listing, max_discontinue)
+        return with_products(url, run, lanes=options.most_lanes)
 
 
 def process_staged(  # noqa: PLR0913 - one call for all of a job's options
@@ -140,20 +155,22 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
     return with_products(url, run, lanes=1)
 
 
-def plan_feeds(
+def plan_feeds(  # noqa: PLR0913 - as `process_feeds`
     feeds: str | Sequence[str],
     url: str,
     *,
     schema: Schema | None = None,
     dealers: Path | None = None,
     create_dealers: bool = False,
+    snapshot: bool = False,
+    max_discontinue: FailureLimit | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> tuple[Report, Changes]:
     """Find out what `process_feeds` would do; nothing is written.
 
     Parameters
     ----------
-    feeds, url, schema, dealers, create_dealers, options
+    feeds, url, schema, dealers, create_dealers, snapshot, max_discontinue, options
         As for `process_feeds`; there is one lane.
 
     Returns
@@ -183,22 +200,31 @@ def plan_feeds(
     changes = Changes()
 
     def run[T: Transaction](database: SqlDatabase[T]) -> Report:
-        job = make_job(database, schema=rules, create_dealers=create_dealers, options=options)
+        job = make_job(
+            database, schema=rules, create_dealers=create_dealers, snapshot=ending, options=options
+        )
         job.products, job.product_dealers = PlannedProducts(database), PlannedOffers(database)
         job.queue = PlannedQueue(database, changes)
         job.dealers.save(known)
-        return job.execute(paths).report
+        return _with_ending(job.execute(paths).report, ending)
 
-    return with_products(url, run, rehearses=True), changes
+    with list_keys(paths, rules, options) if snapshot else nullcontext() as listing:
+        ending = None if listing is None else Snapshot(listing, max_discontinue)
+        return with_products(url, run, rehearses=True), changes
 
 
-def make_job[T: Transaction](
+def _with_ending(report: Report, ending: Snapshot | None) -> Report:
+    return report if ending is None else replace(report, discontinued=ending.discontinued)
+
+
+def make_job[T: Transaction](  # noqa: PLR0913 - all of a job's options
     database: SqlDatabase[T],
     *,
     schema: Schema | None = None,
     create_dealers: bool = False,
     every_outcome: bool = False,
     verify: bool = False,
+    snapshot: Snapshot | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> ProcessProducts[SqlLot[T]]:
     """Put a job together whose five parts are all kept in one database.
@@ -209,12 +235,14 @@ def make_job[T: Transaction](
         Open and migrated, as `open_products` gives it.
     schema, create_dealers, every_outcome, verify, options
         As for `process_feeds`.
+    snapshot : Snapshot, optional
+        What is discontinued at the end.
     """
     return ProcessProducts(
         dealers=SqlDealers(database, create=create_dealers),
         products=SqlProducts(database),
         product_dealers=SqlProductDealers(database),
-        integrations=SqlIntegrations(database, every_outcome=every_outcome, verify=verify),
+        integrations=SqlIntegrations(database, every_outcome=every_outcome, verify=verify, snapshot=snapshot),
         queue=SqlQueue(database),
         schema=product_schema() if schema is None else schema,
         options=options,

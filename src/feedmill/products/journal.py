@@ -13,6 +13,7 @@ from feedmill.products.lists import FailureList, SuccessList
 from feedmill.products.lot import SqlLot
 from feedmill.products.memory import EVERYTHING, LaneMemory, Memory
 from feedmill.products.outcomes import record_outcomes
+from feedmill.products.snapshot import Snapshot
 from feedmill.products.sql import UnknownDealersError, save_dealers
 from feedmill.stores import ledger
 from feedmill.stores.ledger import Ledger
@@ -36,25 +37,38 @@ class SqlIntegrations[T: Transaction]:
         Whether records that changed nothing get a row, too.
     verify : bool
         Whether every record is compared with what is stored, whatever earlier runs have noted.
+    snapshot : Snapshot, optional
+        What is discontinued at the end.
     """
 
     def __init__(
-        self, database: SqlDatabase[T], *, every_outcome: bool = False, verify: bool = False
+        self,
+        database: SqlDatabase[T],
+        *,
+        every_outcome: bool = False,
+        verify: bool = False,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.database = database
         self.lanes = database.lanes
         self._every_outcome = every_outcome
         # A record that gets a row has to be sent.
         self._memory = Memory(database, is_trusted=not verify, leaves_out=not every_outcome)
+        self._snapshot = snapshot
         self._ledger: Ledger | None = None
 
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
+        target = TARGET
+        if self._snapshot is not None:
+            self._snapshot.check(run)
+            # Such a run is continued as one, or it would end without what it was to do at its end.
+            target = f"{TARGET}, snapshot"
         session = self.database.session(run.run_id)
         started_at = ledger.now()
         try:
             effective = session.transact(
-                lambda transaction: ledger.begin(transaction, run, TARGET, self.lanes, started_at)
+                lambda transaction: ledger.begin(transaction, run, target, self.lanes, started_at)
             )
             self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
         finally:
@@ -89,8 +103,14 @@ class SqlIntegrations[T: Transaction]:
 
     def close_books(self, transaction: T) -> None:
         """Do what belongs into the transaction that ends the run."""
-        if self._ledger is not None:
-            self._ledger.finish(transaction)
+        if self._ledger is None:
+            return
+        run_id = self._ledger.run.run_id
+        is_first = self._ledger.finish(transaction)
+        if self._snapshot is not None:
+            if is_first:
+                self._snapshot.discontinue(self.database, transaction, run_id, self._memory)
+            self._snapshot.recount(transaction, run_id)
 
     def abort(self) -> None:
         """Stop; the run stays resumable."""

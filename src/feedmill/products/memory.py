@@ -36,14 +36,16 @@ import logging
 import secrets
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from feedmill.kernel import Batch, Contents, Known, Plan, kernel_batch
+from feedmill.kernel import Batch, Builder, Contents, Known, Plan, kernel_batch, record_plan
 from feedmill.products.database import SqlDatabase
-from feedmill.products.entities import FEED_COLUMNS, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
+from feedmill.products.entities import FEED_COLUMNS, KEY, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
 from feedmill.products.staged import columns_fed
+from feedmill.schema import Field, Schema
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart
 from feedmill.stores.transaction import Session, Transaction, count
 
@@ -147,6 +149,27 @@ class Memory[T: Transaction]:
             if self._loaded >= lanes:
                 self._entries = []
         return known
+
+    @contextmanager
+    def forgetting(
+        self, transaction: T, fields: tuple[Field, Field], keys: Sequence[tuple[str, str]]
+    ) -> Iterator[None]:
+        """Let the block change offers, of which nothing is known any more.
+
+        Parameters
+        ----------
+        transaction : Transaction
+        fields : tuple of Field
+            What dealer_code and sku are in the schema.
+        keys : sequence of (str, str)
+            The offers' dealers and products. Of many all that is known is forgotten.
+        """
+        entries = _forgotten(fields, keys) if self._owner and len(keys) <= SLACK_ENTRIES else b""
+        is_noted = bool(entries) and self._database.open_memory(transaction, self._owner)
+        yield
+        if is_noted:
+            _store(transaction, entries)
+            self._database.close_memory(transaction)
 
     def _claim(self, transaction: T, owner: str) -> bool:
         database = self._database
@@ -311,12 +334,22 @@ def _contents(plan: Plan, fed: frozenset[str], seed: int) -> Contents:
         return [plan.names.index(name) for name in names if name in fed]
 
     return Contents(
-        fields(("dealer_code", "sku")),
+        fields(KEY),
         fields(LANE_KEY),
         fields(PRODUCT_COLUMNS),
         fields(("dealer_code", *OFFER_COLUMNS)),
         int.from_bytes(named.digest()),
     )
+
+
+def _forgotten(fields: tuple[Field, Field], keys: Sequence[tuple[str, str]]) -> bytes:
+    """Write entries that say nothing is known of some offers; none if a key does not fit the schema."""
+    builder = Builder(record_plan(Schema(fields, missing_values=())), len(keys))
+    for number, key in enumerate(keys):
+        if not builder.add(dict(zip(KEY, key, strict=True)), number, 0, 0):
+            return b""
+    batch = builder.finish(len(keys), 0)
+    return Known().forget([batch], 0, 1, Contents([0, 1], [1], [1], [0]))
 
 
 def _store(transaction: Transaction, entries: bytes) -> None:

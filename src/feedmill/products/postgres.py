@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 
@@ -12,7 +12,7 @@ import psycopg
 from feedmill.errors import UsageError
 from feedmill.products.database import WRITTEN_TABLES, Written
 from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
-from feedmill.products.staged import empty, fields_fed, staging_tables
+from feedmill.products.staged import LISTED, LISTED_COLUMNS, empty, fields_fed, staging_tables
 from feedmill.stores.postgres import (
     FREE_PLANS,
     PIN_PLANS,
@@ -116,6 +116,14 @@ class PostgresProducts:
             for piece, mask in zip(part.slices, chosen or repeat(None), strict=False)
         )
         transaction.copy(f"feedmill_feed ({columns})", chain.from_iterable(blocks))
+
+    def list_keys(self, transaction: PostgresTransaction, blocks: Iterable[bytes]) -> None:
+        """Make a temporary table of keys, and tell the planner how many there are."""
+        transaction.execute(
+            f"DROP TABLE IF EXISTS {LISTED}; CREATE TEMPORARY TABLE {LISTED} {LISTED_COLUMNS}"
+        )
+        transaction.copy(LISTED, blocks)
+        transaction.execute(f"ANALYZE {LISTED}")
 
     @contextmanager
     def probing(self, transaction: PostgresTransaction) -> Iterator[None]:

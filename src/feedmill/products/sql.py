@@ -166,13 +166,15 @@ class SqlProductDealers[T: Transaction]:
         others = [name for name in OFFER_COLUMNS if name in columns_fed(lot.part)]
         transaction.execute(f"DELETE FROM feedmill_offers WHERE {between(records)}")
         with self.database.probing(transaction):
+            # What was discontinued and is listed again comes back.
             transaction.execute(
                 "INSERT INTO feedmill_offers (r, is_new, dealer_id, product_id)"
                 " SELECT s.r, CASE WHEN o.product_id IS NULL THEN 1 ELSE 0 END, d.id, p.id"
                 " FROM feedmill_feed AS s LEFT JOIN dealers AS d ON d.code = s.dealer_code"
                 " LEFT JOIN products AS p ON p.sku = s.sku"
                 " LEFT JOIN product_dealers AS o ON o.product_id = p.id AND o.dealer_id = d.id"
-                f" WHERE s.{between(records)} AND (o.product_id IS NULL{_or_differs('o', others)})"
+                f" WHERE s.{between(records)} AND (o.product_id IS NULL{_or_differs('o', others)}"
+                " OR o.discontinued_by IS NOT NULL)"
             )
         if _has_any(transaction, "feedmill_offers", records):
             self.write(lot, records, others)
@@ -184,6 +186,7 @@ class SqlProductDealers[T: Transaction]:
 
     def write(self, lot: SqlLot[T], records: Records, others: Sequence[str]) -> None:
         """Write what was found to be new or changed, and note which of it was, by the time it was written."""
+        update = _update("product_dealers", [*others, "discontinued_by"])
         staged = f"FROM feedmill_offers AS c WHERE c.{between(records)}"
         self.database.upsert(
             lot.transaction,
@@ -191,7 +194,7 @@ class SqlProductDealers[T: Transaction]:
             f" SELECT c.dealer_id, c.product_id, {listed('f', OFFER_COLUMNS)} FROM feedmill_offers AS c"
             f" LEFT JOIN feedmill_feed AS f ON f.r = c.r WHERE c.{between(records)}"
             " ORDER BY c.product_id, c.dealer_id"
-            f" ON CONFLICT (product_id, dealer_id) DO {_update('product_dealers', others)}",
+            f" ON CONFLICT (product_id, dealer_id) DO {update}",
             Written("product_id, dealer_id", f"SELECT c.product_id, c.dealer_id, c.is_new {staged}"),
             "INSERT INTO feedmill_effects"
             " SELECT c.r, CASE w.is_new WHEN 1 THEN 'inserted' ELSE 'updated' END FROM written AS w"

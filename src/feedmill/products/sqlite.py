@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
 
 from feedmill.products.database import WRITTEN_TABLES, Written
 from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
-from feedmill.products.staged import empty, fields_fed, staging_tables
+from feedmill.products.staged import LISTED, LISTED_COLUMNS, empty, fields_fed, staging_tables
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.retry import RetryPolicy
 from feedmill.stores.sqlite import SqliteDatabase, SqliteTransaction
@@ -89,6 +89,13 @@ class SqliteProducts:
             rows = iter([tuple(row[number] for number in numbers) for row in rows])
         marks = ", ".join("?" * len(numbers))
         transaction.insert(f"INSERT INTO feedmill_feed ({columns}) VALUES ({marks})", rows)
+
+    def list_keys(self, transaction: SqliteTransaction, blocks: Iterable[bytes]) -> None:
+        """Make a temporary table of keys, with an index."""
+        transaction.execute(f"DROP TABLE IF EXISTS {LISTED}")
+        transaction.execute(f"CREATE TEMPORARY TABLE {LISTED} {LISTED_COLUMNS}")
+        transaction.insert(f"INSERT INTO {LISTED} VALUES (?, ?)", chain.from_iterable(map(_pairs, blocks)))
+        transaction.execute(f"CREATE INDEX temp.{LISTED}_key ON {LISTED} (dealer_code, sku)")
 
     @contextmanager
     def probing(self, transaction: SqliteTransaction) -> Iterator[None]:  # noqa: ARG002 - the other dialect needs it
@@ -184,3 +191,17 @@ class SqliteProducts:
 def _create_staged(transaction: SqliteTransaction) -> None:
     for name, columns in staging_tables(TYPES):
         transaction.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
+
+
+def _pairs(block: bytes) -> Iterator[tuple[str | None, ...]]:
+    """Read tuples of two texts: how many, and each after its length. PostgreSQL "COPY, binary format"."""
+    at = 0
+    while at < len(block):
+        at += 2
+        pair: list[str | None] = []
+        for _ in range(2):
+            size = int.from_bytes(block[at : at + 4], signed=True)
+            at += 4
+            pair.append(None if size < 0 else block[at : at + size].decode())
+            at += max(size, 0)
+        yield tuple(pair)

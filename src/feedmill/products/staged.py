@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from feedmill.errors import SchemaError
-from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES
+from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES, KEY
 from feedmill.schema import Schema
 from feedmill.stores.ddl import SQLITE_EXACT_DIGITS
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Transaction
 
-REQUIRED = ("dealer_code", "sku")
+# What a snapshot lists: see `snapshot`.
+LISTED = "feedmill_listed"
+LISTED_COLUMNS = "(dealer_code text, sku text)"
 
 
 def staging_tables(types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -66,7 +68,7 @@ def check_schema(schema: Schema) -> None:
         A field the job cannot do without is missing or optional, or a field has a type that its column cannot
         keep.
     """
-    for name in REQUIRED:
+    for name in KEY:
         if name not in schema.names:
             raise SchemaError(f"the schema has no field {name!r}, which names a product's offer; add it")
         if not schema.field(name).constraints.required and name not in schema.primary_key:

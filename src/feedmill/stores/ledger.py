@@ -175,10 +175,14 @@ class Ledger:
             replayed=True,
         )
 
-    def finish(self, transaction: Transaction) -> None:
-        """Mark the run finished: it is not resumed any more."""
-        transaction.execute(
-            "UPDATE feedmill_runs SET finished_at = ? WHERE run_id = ?", (now(), self.run.run_id)
+    def finish(self, transaction: Transaction) -> bool:
+        """Mark the run finished: it is not resumed any more; False when it was finished before."""
+        return bool(
+            transaction.execute(
+                "UPDATE feedmill_runs SET finished_at = ? WHERE run_id = ? AND finished_at IS NULL"
+                " RETURNING run_id",
+                (now(), self.run.run_id),
+            )
         )
 
 
