@@ -27,9 +27,12 @@ KILLED_AT = [
     *(("sqlite", call) for call in ("pwrite64", "fdatasync", "write", "rename", "unlink")),
     *(("postgresql", call) for call in ("sendto", "write", "rename")),
 ]
-FULL_AT = [("sqlite", "pwrite64"), ("sqlite", "write"), ("postgresql", "write"), ("postgresql", "fsync")]
-# A disk that breaks, a file that may not grow; a call that a signal interrupts is to be made again.
-BROKEN_AT = [
+# A disk that is full or breaks, a file that may not grow; what a signal interrupts is to be called again.
+FAILS_AT = [
+    ("sqlite", "pwrite64", "ENOSPC"),
+    ("sqlite", "write", "ENOSPC"),
+    ("postgresql", "write", "ENOSPC"),
+    ("postgresql", "fsync", "ENOSPC"),
     ("sqlite", "pwrite64", "EIO"),
     ("sqlite", "fdatasync", "EIO"),
     ("postgresql", "write", "EFBIG"),
@@ -67,32 +70,20 @@ def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> No
         assert not found, f"killed at a thread's {call} number {number}: {found} differ"
 
 
-@pytest.mark.parametrize(("shop", "call"), FULL_AT, indirect=["shop"])
-def test_a_disk_that_is_full_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
-    """The run stops and says so, or does not need the call; it is continued when there is room."""
-    for number in moments():
-        shop.reset()
-        code, err = ended(shop.start(under=strace(call, f"error=ENOSPC:when={number}")))
-        assert "Traceback" not in err, (number, err)
-        assert code in {1, 3}, (number, err)
-        found = differences(shop.complete(), undisturbed.state)
-        assert not found, f"a thread's {call} number {number} failed: {found} differ"
-        if code == 1:
-            return
-
-
-@pytest.mark.parametrize(("shop", "call", "error"), BROKEN_AT, indirect=["shop"])
+@pytest.mark.parametrize(("shop", "call", "error"), FAILS_AT, indirect=["shop"])
 def test_a_call_that_fails(shop: Shop, undisturbed: Undisturbed, call: str, error: str) -> None:
-    """The same for other errors of what is written."""
+    """The run stops and says so, or does not need the call; it is continued when there is room."""
+    harmless = 0
     for number in moments():
         shop.reset()
         code, err = ended(shop.start(under=strace(call, f"error={error}:when={number}")))
-        assert code in {1, 2, 3}, (number, err)
-        assert code == 1 or err, "it did not say why"
+        assert "Traceback" not in err, (number, err)
+        assert code in {1, 3}, (number, err)
         found = differences(shop.complete(), undisturbed.state)
         assert not found, f"{error} at a thread's {call} number {number}: {found} differ"
-        if code == 1:
-            # No thread calls it that often.
+        harmless = harmless + 1 if code == 1 else 0
+        # Once may be a call that does not matter; again, and no thread calls it that often.
+        if harmless == (2 if IS_TORTURE else 1):
             return
 
 
