@@ -113,6 +113,16 @@ def test_volume(sql_rig: SqlRig, tmp_path: Path, count: int, is_held: bool) -> N
         assert load(sql_rig, feed).successes == count
 
 
+def test_a_short_feed_is_held_before_anything_is_discontinued(sql_rig: SqlRig, tmp_path: Path) -> None:
+    load(sql_rig, write_feed(tmp_path / "a.csv", offers()))
+    before = sql_rig.tables()
+    path = write_feed(tmp_path / "a.csv", offers(count=30))
+    with pytest.raises(FeedHeldError):
+        process_feeds(path, sql_rig.url, snapshot=True, gate=GATE)
+    assert sql_rig.tables() == before
+    assert process_feeds(path, sql_rig.url, snapshot=True, gate=Gate(accept=True)).discontinued == 70
+
+
 def test_records_that_fail_are_no_volume(sql_rig: SqlRig, tmp_path: Path) -> None:
     load(sql_rig, write_feed(tmp_path / "a.csv", offers()))
     feed = [replace(row, stock="-1") if row.sku < "s0080" else row for row in offers()]
