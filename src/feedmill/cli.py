@@ -74,7 +74,7 @@ def cli() -> None:
     """Validate, transform and load record files in parallel threads.
 
     FEED is a path, a glob, or - for standard input. URL is sqlite:///file.db, postgresql://…, or a file name
-    ending in .csv or .jsonl.
+    ending in .csv, .jsonl, .parquet or .arrow.
     """
 
 
@@ -218,7 +218,7 @@ def retry_command(file: str, url: str, schema: str | None, **arguments: object) 
 
 @cli.command("load")
 @_feeds
-@click.option("--to", "url", required=True, metavar="URL", help="A database, or a .csv or .jsonl file.")
+@click.option("--to", "url", required=True, metavar="URL", help="A database, or a file; see feedmill --help.")
 @_schema
 @click.option("--table", metavar="T", help="The table; by default the schema's name, or the feed's.")
 @click.option("--mode", type=click.Choice(MODES), help="By default upsert with a primary key, else append.")
@@ -244,7 +244,7 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
 @_feeds
 @_schema
 @click.option(
-    "--valid", callback=file_name, metavar="OUT", help="Write the good records here: .csv or .jsonl."
+    "--valid", callback=file_name, metavar="OUT", help="Write the good records here, a file as for load."
 )
 @add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
 def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **arguments: object) -> None:
