@@ -149,11 +149,10 @@ class CollectorStage:
         started = perf_counter()
         chunk = future.result()
         self._flow.begin(f"puts {self._ranges.place} in order")
-        if self._config.duplicates is not None:
-            chunk = self._config.duplicates.checked(chunk)
         self.waiting_s += perf_counter() - started
         self.chunks.add()
-        return chunk
+        check = self._config.duplicates
+        return chunk if check is None else check.checked(chunk)
 
     def _is_rest_wanted(self) -> bool:
         """Whether the chunks after the last whole range are to be applied, now that no more come.
