@@ -5,9 +5,17 @@ import inspect
 import pytest
 
 from feedmill import errors
-from feedmill.errors import FeedmillError, RunError, TooManyFailuresError, UsageError
+from feedmill.errors import (
+    FeedHeldError,
+    FeedmillError,
+    RunError,
+    TooManyDiscontinuedError,
+    TooManyFailuresError,
+    UsageError,
+)
 
 FAULTS = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, FeedmillError)]
+HELD = (FeedHeldError, TooManyDiscontinuedError, TooManyFailuresError)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -21,7 +29,7 @@ def test_every_fault_can_be_caught_as_one_of_feedmills(fault: type[FeedmillError
 def test_exit_codes_say_who_can_help(fault: type[FeedmillError]) -> None:
     if issubclass(fault, UsageError):
         assert fault.exit_code == 2
-    elif issubclass(fault, TooManyFailuresError):
+    elif issubclass(fault, HELD):
         assert fault.exit_code == 4
     else:
         assert fault.exit_code == 3

@@ -169,9 +169,13 @@ def test_every_constraint_a_value_breaks_is_a_finding() -> None:
         Code.ENUM,
         Code.REQUIRED,
     ]
-    limits = Constraints(minimum="5", maximum="1", exclusive_minimum="5", exclusive_maximum="1", enum=("9",))
-    found = [code for _, code, _ in codes(read(b"3\n", Field("a", "integer", constraints=limits)))]
-    assert found == [Code.MINIMUM, Code.MAXIMUM, Code.EXCLUSIVE_MINIMUM, Code.EXCLUSIVE_MAXIMUM, Code.ENUM]
+    lower = Constraints(minimum="5", exclusive_minimum="5", enum=("9",))
+    upper = Constraints(maximum="1", exclusive_maximum="1", enum=("0",))
+    fields = (Field("a", "integer", constraints=lower), Field("b", "integer", constraints=upper))
+    assert [code for _, code, _ in codes(read(b"3,3\n", *fields))] == [
+        *(Code.MINIMUM, Code.EXCLUSIVE_MINIMUM, Code.ENUM),
+        *(Code.MAXIMUM, Code.EXCLUSIVE_MAXIMUM, Code.ENUM),
+    ]
 
 
 def test_no_constraint_is_looked_at_once_the_type_has_failed() -> None:
