@@ -76,7 +76,7 @@ test-gil: build-gil ## Run the tests with the GIL
 # What changes something of the whole process (standard output, the environment, a logger's level) is found by its fixtures
 # and runs in one thread; what else cannot be doubled is marked thread_unsafe, with its reason.
 PARALLEL := tests/core tests/readers tests/pipeline $(filter-out tests/test_cli% tests/test_layers.py \
-	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py, $(wildcard tests/test_*.py))
+	tests/test_examples.py tests/test_interpreter.py tests/test_readme.py tests/test_benchmarks.py tests/test_fuzz.py, $(wildcard tests/test_*.py))
 
 .PHONY: test-parallel
 test-parallel: build ## Run each test in four threads at once, without the GIL
@@ -100,7 +100,7 @@ asan: .venv-gil/made-from ## Run the kernel's tests under the address and undefi
 	@# Loaded first of all libraries, or the sanitizers refuse to start.
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest tests/core tests/test_fuzz.py $(ARGS)
+	PYTHONPATH=build/asan $(PYTHON_GIL) -m pytest --hypothesis-profile=feedmill tests/core tests/test_fuzz.py $(ARGS)
 
 # The kernel under both sanitizers, against the reference, by inputs that are steered by the ways it takes.
 .PHONY: fuzz

@@ -37,7 +37,7 @@ def test_unordered_results_come_once_each(pool: WorkerPool, chunksize: int) -> N
     assert sorted(results) == list(range(200))
 
 
-def test_an_unordered_result_does_not_wait_for_a_slow_one(pool: WorkerPool) -> None:
+def test_an_unordered_result_does_not_wait_for_a_slow_one() -> None:
     release = threading.Event()
 
     def job(number: int) -> int:
@@ -45,10 +45,11 @@ def test_an_unordered_result_does_not_wait_for_a_slow_one(pool: WorkerPool) -> N
             release.wait()
         return number
 
-    results = pool.map(job, range(3), ordered=False)
-    assert sorted([next(results), next(results)]) == [1, 2]
-    release.set()
-    assert list(results) == [0]
+    with WorkerPool(3) as pool:
+        results = pool.map(job, range(3), ordered=False)
+        assert sorted([next(results), next(results)]) == [1, 2]
+        release.set()
+        assert list(results) == [0]
 
 
 def test_several_iterables_end_with_the_shortest(pool: WorkerPool) -> None:
