@@ -19,8 +19,7 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Buffer, Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Buffer, Callable, Iterator, Mapping, Sequence
 
 from feedmill._core import (
     Batch,
@@ -42,10 +41,12 @@ __all__ = [
     "Builder",
     "Checked",
     "Contents",
+    "Finding",
     "KeyIndex",
     "Known",
     "Plan",
     "Record",
+    "WrappedBatch",
     "arrow_stream",
     "empty_batch",
     "kernel_batch",
@@ -54,6 +55,9 @@ __all__ = [
     "record_plan",
     "simd",
 ]
+
+type Finding = tuple[int, int, int, int, int, int, bytes]
+"""What `Batch.rejects` lists: code, field, record, line, byte, length, value."""
 
 Mapping.register(Record)
 
@@ -111,15 +115,32 @@ def _checker(schema: Schema) -> Callable[[Mapping[str, object] | Record], Checke
 Schema.compiler = _checker
 
 
-class Wrapped(Protocol):
-    """What looks like a batch and has one inside; readers and the pipeline make some."""
+class WrappedBatch:
+    """A batch around another, for what the kernel's own cannot answer; that class is closed to subclasses.
 
-    @property
-    def inner(self) -> Batch | Wrapped:
-        """The batch that has the rows."""
+    Whatever a subclass does not answer itself, the batch inside answers: the rows are that one's.
+
+    Parameters
+    ----------
+    inner : Batch
+        The batch that has the rows; it may itself be such a wrapping, which passes for a batch.
+
+    Thread safety
+    -------------
+    any thread
+    """
+
+    def __init__(self, inner: Batch) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.inner)
 
 
-def kernel_batch(batch: Batch | Wrapped) -> Batch:
+def kernel_batch(batch: Batch | WrappedBatch) -> Batch:
     """Give the kernel's own batch of the rows, where a reader or the pipeline has put something around it."""
     while not isinstance(batch, Batch):
         batch = batch.inner

@@ -16,26 +16,25 @@ returned, each record under its old number and place.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, cast
 
 from feedmill.codes import Code
-from feedmill.kernel import Builder, Record, record_plan
+from feedmill.kernel import Builder, Record, WrappedBatch, record_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from feedmill.kernel import Batch, Plan
+    from feedmill.kernel import Batch, Finding, Plan
     from feedmill.pipeline.pace import ChunkPace
     from feedmill.readers import Chunk
     from feedmill.schema import Schema
 
 type Returned = Mapping[str, object] | Record
 type Transform = Callable[[Record], Returned | None]
-type Finding = tuple[int, int, int, int, int, int, bytes]
 
 RAW_BYTES: Final = 4_000
 """Bytes kept of a record that raises: the 1,000 characters a reject shows, of at most 4 bytes each."""
@@ -110,10 +109,8 @@ class _Made:
     is_changed: bool = False
 
 
-class ChangedBatch:
+class ChangedBatch(WrappedBatch):
     """The batch of what a callback returned, with the findings of the batch it was given.
-
-    Whatever it does not answer itself, the built batch answers: the rows are that one's.
 
     Attributes
     ----------
@@ -128,22 +125,11 @@ class ChangedBatch:
     """
 
     def __init__(self, built: Batch, before: Batch, made: _Made) -> None:
-        self._built = built
+        super().__init__(built)
         self._findings = list(merge(before.rejects(), built.rejects(), made.findings, key=itemgetter(2)))
         self.dropped = made.dropped
         self.errors: Mapping[int, str] = {**getattr(before, "errors", {}), **made.errors}
         self.failures = built.records - built.rows - made.dropped
-
-    @property
-    def inner(self) -> Batch:
-        """The batch that has the rows."""
-        return self._built
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._built, name)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._built)
 
     def rejects(self) -> list[Finding]:
         """List the findings of all three: the kernel on the feed, the callback, the kernel on its results."""

@@ -8,13 +8,13 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
+from feedmill.kernel import WrappedBatch
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from feedmill.codes import Code
-    from feedmill.kernel import Batch, Record
-
-type Finding = tuple[int, int, int, int, int, int, bytes]
+    from feedmill.kernel import Batch, Finding
 
 
 @dataclass(slots=True)
@@ -42,14 +42,12 @@ class Verdict:
         """Take out what was found; the batch itself if nothing was."""
         if not self.failed and not self.duplicates:
             return self.batch
-        # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
+        # It answers everything a Batch is asked.
         return cast("Batch", JudgedBatch(self))
 
 
-class JudgedBatch:
+class JudgedBatch(WrappedBatch):
     """A batch without the records that were found to fail, or to be superfluous.
-
-    Whatever it does not answer itself, the copy of the rows that stay answers.
 
     Attributes
     ----------
@@ -67,8 +65,9 @@ class JudgedBatch:
 
     def __init__(self, verdict: Verdict) -> None:
         before = verdict.batch
+        rows = before.without(sorted(verdict.failed | verdict.duplicates))
+        super().__init__(rows)
         self._before = before
-        self._rows = before.without(sorted(verdict.failed | verdict.duplicates))
         self._findings = list(merge(before.rejects(), verdict.findings, key=itemgetter(2)))
         self.duplicates = len(verdict.duplicates - verdict.failed)
         self.dropped: int = getattr(before, "dropped", 0)
@@ -76,18 +75,7 @@ class JudgedBatch:
         self.notes = {**getattr(before, "notes", {}), **verdict.notes}
         self.records, self.lines = before.records, before.lines
         self.failures = before.failures + len(verdict.failed)
-        self.nbytes = before.nbytes + self._rows.nbytes
-
-    @property
-    def inner(self) -> Batch:
-        """The batch that has the rows."""
-        return self._rows
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._rows, name)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._rows)
+        self.nbytes = before.nbytes + rows.nbytes
 
     def rejects(self) -> list[Finding]:
         """List the findings, those before and those of now."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedError, ReadError, UsageError
-from feedmill.kernel import Batch, Builder, Plan, Record
+from feedmill.kernel import Batch, Builder, Finding, Plan, WrappedBatch
 from feedmill.readers.arrow_values import text_of, values_of
 from feedmill.readers.blocks import FileSource, Fingerprint
 from feedmill.readers.buffers import Chunk
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from feedmill.schema import Schema
 
 __all__ = ["ArrowReader", "ArrowStreamable", "is_columnar"]
-
-type Finding = tuple[int, int, int, int, int, int, bytes]
 
 _PARQUET: Final = b"PAR1"
 _ARROW: Final = b"ARROW1"
@@ -190,7 +188,7 @@ class ArrowReader:
         columns = [None if place is None else rows.column(place) for place in self._places]
         text = text_of(columns, rows.num_rows, plan.schema)
         made = _built(columns, rows.num_rows, plan) if text is None else RowBatch(plan.parse(text))
-        # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
+        # It answers everything a Batch is asked.
         return cast("Batch", made)
 
     def close(self) -> None:
@@ -205,7 +203,7 @@ class ArrowReader:
         return self.bytes_total * rows // self._table.rows
 
 
-class RowBatch:
+class RowBatch(WrappedBatch):
     """A batch of rows, which stand on lines of their own number.
 
     Attributes
@@ -217,7 +215,7 @@ class RowBatch:
     def __init__(
         self, batch: Batch, errors: Mapping[int, str] = _NO_ERRORS, raws: Sequence[bytes] = ()
     ) -> None:
-        self._batch = batch
+        super().__init__(batch)
         self.lines = batch.records
         self.errors = errors
         self._raised: list[Finding] = [
@@ -225,22 +223,11 @@ class RowBatch:
             for record, raw in zip(errors, raws, strict=True)
         ]
 
-    @property
-    def inner(self) -> Batch:
-        """The batch that has the rows."""
-        return self._batch
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._batch, name)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._batch)
-
     def rejects(self) -> list[Finding]:
         """List the findings, with what was raised."""
         found = [
             (code, index, record, record, 0, length, raw)
-            for code, index, record, _line, _byte, length, raw in self._batch.rejects()
+            for code, index, record, _line, _byte, length, raw in self.inner.rejects()
         ]
         return sorted([*found, *self._raised], key=itemgetter(2)) if self._raised else found
 
@@ -250,7 +237,7 @@ class RowBatch:
 
     def reject_counts(self) -> dict[tuple[int, int], int]:
         """Count the findings by code and field."""
-        counts = self._batch.reject_counts()
+        counts = self.inner.reject_counts()
         return counts if not self._raised else counts | {(int(Code.CALLBACK), -1): len(self._raised)}
 
 

@@ -15,7 +15,7 @@ parser tells.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -23,14 +23,13 @@ from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
 from feedmill.json_values import JSON_TYPES
-from feedmill.kernel import Batch, Plan, Record
+from feedmill.kernel import Batch, Finding, Plan, WrappedBatch
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
 from feedmill.schema import Field, Schema
 
 __all__ = ["JsonLinesReader", "LineBatch"]
 
-type Finding = tuple[int, int, int, int, int, int, bytes]
 type Json = str | bool | list[Json] | dict[str, Json] | None
 
 _NO_TEXT: Final = b'"\xff"'  # a cell that the kernel is sure to refuse, whatever its field
@@ -166,10 +165,8 @@ class _Lines:
         self.places.append(place)
 
 
-class LineBatch:
+class LineBatch(WrappedBatch):
     """A batch whose findings point to the lines that its records were made of.
-
-    Whatever it does not answer itself, the kernel's batch answers: the rows are the same.
 
     Thread safety
     -------------
@@ -177,27 +174,16 @@ class LineBatch:
     """
 
     def __init__(self, batch: Batch, lines: _Lines, line_count: int) -> None:
-        self._batch = batch
+        super().__init__(batch)
         self._lines = lines
         self.lines = line_count
-
-    @property
-    def inner(self) -> Batch:
-        """The batch that has the rows."""
-        return self._batch
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._batch, name)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._batch)
 
     def rejects(self) -> list[Finding]:
         """List the findings, with the line and its first byte."""
         lines = self._lines
         findings: list[Finding] = []
         told = -1
-        for code, index, record, _line, _byte, length, raw in self._batch.rejects():
+        for code, index, record, _line, _byte, length, raw in self.inner.rejects():
             place = lines.places[record]
             if record in lines.bad_lines:
                 if told != record:
@@ -219,7 +205,7 @@ class LineBatch:
     def reject_counts(self) -> dict[tuple[int, int], int]:
         """Count the findings by code and field."""
         if not (self._lines.bad_lines or self._lines.bad_cells):
-            return self._batch.reject_counts()
+            return self.inner.reject_counts()
         return dict(Counter((finding[0], finding[1]) for finding in self.rejects()))
 
 
