@@ -140,6 +140,12 @@ KINDS = {
     "dictionary": (pa.array(["a", "b", "a"]).dictionary_encode(), Field("f"), ["a", "b", "a"]),
     "large text": (pa.array(["é", ""], pa.large_string()), Field("f"), ["é", None]),
     "text view": (pa.array(["é" * 20], pa.string_view()), Field("f"), ["é" * 20]),
+    "dictionary of views": (
+        pa.DictionaryArray.from_arrays(pa.array([1, None, 0]), pa.array(["a", "é" * 20], pa.string_view())),
+        Field("f"),
+        ["é" * 20, None, "a"],
+    ),
+    "bytes view": (pa.array([b"abc"], pa.binary_view()), Field("f"), ["abc"]),
     "bytes": (pa.array([b"abc"], pa.binary()), Field("f"), ["abc"]),
     "text as number": (pa.array(["1.5"]), Field("f", "number"), [Decimal("1.5")]),
     "list": (pa.array([["a", "b"]]), Field("f", "list"), ["a,b"]),
@@ -188,6 +194,9 @@ REFUSED = {
     "a number as text": (pa.array([1, None]), Field("f"), "type"),
     "a fraction as a whole": (pa.array([1.5, None]), Field("f", "integer"), "type"),
     "a moment as a day": (pa.array([MOMENT, None]), Field("f", "date"), "type"),
+    "24:00": (pa.array([86_400, 0], pa.int32()).view(pa.time32("s")), Field("f", "time"), "type"),
+    "a dictionary's bytes": (pa.array([b"\xff", b"a"]).dictionary_encode(), Field("f"), "encoding"),
+    "bytes in a view": (pa.array([b"\xff", b"a"], pa.binary_view()), Field("f"), "encoding"),
     "2**63": (pa.array([2**63, 0], pa.uint64()), Field("f", "integer"), "type"),
     "missing": (
         pa.array([None, 0]),
@@ -202,6 +211,34 @@ def test_what_does_not_fit_is_one_records_reject(kind: str) -> None:
     column, field, code = REFUSED[kind]
     good, found = values_of(column, field)
     assert (len(good), found) == (1, [(1, code)])
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+def test_what_is_refused_is_shown_as_it_is(is_text: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = b"caf\xe9 \xed\xb3\xbf \xff"
+    columns = {
+        "bytes": pa.array([broken]),
+        "moment": pa.array([2**60]).view(pa.timestamp("us")),
+        "time": pa.array([86_400], pa.int32()).view(pa.time32("s")),
+    }
+    if not is_text:
+        monkeypatch.setattr(arrow, "text_of", lambda *_: None)
+    rejects: list[Reject] = []
+    fields = (Field("bytes"), Field("moment", "datetime"), Field("time", "time"))
+    assert list(read(pa.table(columns), Schema(fields), rejects=rejects)) == []
+    shown = {reject.column: reject.value for reject in rejects}
+    assert shown["bytes"] == broken.decode("utf-8", "backslashreplace")
+    assert shown["moment"] == f"<value out of range: {2**60}>"
+    assert shown["time"].startswith("<value out of range: 86400")
+
+
+def test_a_chunk_that_cannot_be_written_as_text_loses_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_text(*_: object) -> bytes:
+        raise RuntimeError("no more stack")
+
+    monkeypatch.setattr(arrow, "text_of", no_text)
+    report = validate(table(), SCHEMA)
+    assert (report.records, report.failed_jobs) == (ROWS, 0)
 
 
 def test_what_the_kernel_raises_is_one_records_reject(monkeypatch: pytest.MonkeyPatch) -> None:

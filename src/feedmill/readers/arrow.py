@@ -12,6 +12,7 @@ what earlier chunks hold in memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -41,7 +42,8 @@ _ARROW: Final = b"ARROW1"
 _BATCH_ROWS: Final = 16_384
 """Rows that are asked of a Parquet file at a time: some chunks' worth."""
 _RAW_BYTES: Final = 4_000  # of a record that raises: the 1,000 characters a reject shows
-_NO_ERRORS: Final[Mapping[int, str]] = {}
+_ESCAPED: Final = re.compile(rb"\xed([\xb2\xb3])([\x80-\xbf])")
+"""A lone surrogate that stands for a byte: U+DC80 to U+DCFF."""
 
 
 @runtime_checkable
@@ -186,10 +188,8 @@ class ArrowReader:
         rows = cast("ArrowChunk", chunk).rows
         assert rows is not None
         columns = [None if place is None else rows.column(place) for place in self._places]
-        text = text_of(columns, rows.num_rows, plan.schema)
-        made = _built(columns, rows.num_rows, plan) if text is None else RowBatch(plan.parse(text))
         # It answers everything a Batch is asked.
-        return cast("Batch", made)
+        return cast("Batch", _parsed(columns, rows.num_rows, plan) or _built(columns, rows.num_rows, plan))
 
     def close(self) -> None:
         """Close the source. A second time is harmless."""
@@ -213,9 +213,12 @@ class RowBatch(WrappedBatch):
     """
 
     def __init__(
-        self, batch: Batch, errors: Mapping[int, str] = _NO_ERRORS, raws: Sequence[bytes] = ()
+        self, batch: Batch, errors: Mapping[int, str] | None = None, raws: Sequence[bytes] = ()
     ) -> None:
         super().__init__(batch)
+        # Only what was made of values of Python has bytes that are no text as surrogates.
+        self._is_escaped = errors is not None
+        errors = errors or {}
         self.lines = batch.records
         self.errors = errors
         self._raised: list[Finding] = [
@@ -226,7 +229,7 @@ class RowBatch(WrappedBatch):
     def rejects(self) -> list[Finding]:
         """List the findings, with what was raised."""
         found = [
-            (code, index, record, record, 0, length, raw)
+            (code, index, record, record, 0, length, _unescaped(raw) if self._is_escaped else raw)
             for code, index, record, _line, _byte, length, raw in self.inner.rejects()
         ]
         return sorted([*found, *self._raised], key=itemgetter(2)) if self._raised else found
@@ -239,6 +242,15 @@ class RowBatch(WrappedBatch):
         """Count the findings by code and field."""
         counts = self.inner.reject_counts()
         return counts if not self._raised else counts | {(int(Code.CALLBACK), -1): len(self._raised)}
+
+
+def _parsed(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatch | None:
+    """Make a batch of the columns as text; None if they have to be taken value by value."""
+    try:
+        text = text_of(columns, rows, plan.schema)
+        return None if text is None else RowBatch(plan.parse(text))
+    except Exception:  # whatever it is, it is of one record, and its neighbours know nothing of it
+        return None
 
 
 def _built(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatch:
@@ -256,6 +268,11 @@ def _built(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatc
             errors[number] = _one_line(error)
             raws.append(repr(record).encode("utf-8", "backslashreplace"))
     return RowBatch(builder.finish(rows, rows), errors, raws)
+
+
+def _unescaped(raw: bytes) -> bytes:
+    """Give back the bytes that `values_of` has made surrogates of."""
+    return _ESCAPED.sub(lambda found: bytes([(found[1][0] - 0xB0) * 64 + found[2][0] - 0x80]), raw)
 
 
 @dataclass(frozen=True, slots=True)

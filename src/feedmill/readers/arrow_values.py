@@ -13,6 +13,7 @@ If you add a kind to `_text`: the tests hold both ways to the same values and fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import time
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["text_of", "values_of"]
 
+_DAY_US: Final = 86_400_000_000
 _PLAIN_SCALE: Final = 6
 """Digits after the point up to which pyarrow never writes a decimal with an exponent."""
 
@@ -57,8 +59,7 @@ def _text(column: pa.Array, field: Field, missing: Sequence[str]) -> pa.Array | 
     """Write a column as its field is sure to read it; None if there is no such way."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = _plain_layout(column)
     kind = column.type
     if pa.types.is_null(kind):
         return column.cast(pa.string())
@@ -87,7 +88,11 @@ def _value_text(column: pa.Array, field: Field) -> pa.Array | None:
         return column.cast(pa.time64("us")).cast(pa.string())
     if types.is_timestamp(kind) and field.type == "datetime":
         text = column.cast(_plain(kind)).view(pa.timestamp("us")).cast(pa.string())
-        return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T", max_replacements=1), "Z", "")
+        moments = pc.binary_join_element_wise(
+            pc.replace_substring(text, " ", "T", max_replacements=1), "Z", ""
+        )
+        # What no calendar has is written in words.
+        return pc.if_else(pc.starts_with(text, "<"), text, moments)
     if field.type != "number" or field.decimal_char != ".":
         return None
     if types.is_decimal(kind) and 0 <= kind.scale <= _PLAIN_SCALE and field.storage == "decimal":
@@ -104,14 +109,15 @@ def values_of(column: pa.Array) -> list[object]:
     """Make values of Python, of a whole column if all of it can be."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
     try:
+        column = _plain_layout(column)
+        kind = column.type
         if pa.types.is_float32(kind) or pa.types.is_float16(kind):
             # Of 0.1 in 32 bits the digits that tell it, and not those of the double that is nearest to it.
             return [None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()]
         plain = column.cast(_plain(kind))
+        if pa.types.is_time(kind):
+            return [_time(micros) for micros in plain.cast(pa.time64("us")).view(pa.int64()).to_pylist()]
         # Without a zone, which means UTC here, as pyarrow takes 40 µs to put one on.
         values: list[object] = (
             plain.view(pa.timestamp("us")) if pa.types.is_timestamp(kind) else plain
@@ -119,6 +125,40 @@ def values_of(column: pa.Array) -> list[object]:
     except Exception:  # whatever it is, it is of one cell, and the others know nothing of it
         return [_value(cell) for cell in column]
     return values
+
+
+def _plain_layout(column: pa.Array) -> pa.Array:
+    """Take a column out of its dictionary and out of views: pyarrow can do little with either."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        values = _out_of_views(column.dictionary)
+        column = pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
+    return _out_of_views(column)
+
+
+def _out_of_views(column: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.cast(pa.binary()) if pa.types.is_binary_view(column.type) else column
+
+
+def _time(micros: int | None) -> time | None:
+    """Make a time of day of microseconds; pyarrow would begin a new day.
+
+    Raises
+    ------
+    ValueError
+        No day has it: 24:00, which DuckDB knows.
+    """
+    if micros is None:
+        return None
+    if not 0 <= micros < _DAY_US:
+        raise ValueError
+    seconds, micros = divmod(micros, 1_000_000)
+    return time(seconds // 3_600, seconds // 60 % 60, seconds % 60, micros)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -140,19 +180,25 @@ def _value(cell: pa.Scalar) -> object:
     """Make a value of Python of one cell, or what the kernel is sure to refuse: its text, or the cell."""
     import pyarrow as pa
 
-    kind = cell.type
+    if pa.types.is_dictionary(cell.type) and cell.is_valid:
+        cell = cell.value
     if not cell.is_valid:
         return None
+    kind = cell.type
     if _is_text(kind):
         # What is no UTF-8 becomes lone surrogates, which the kernel refuses as such.
         return bytes(cell.as_buffer()).decode("utf-8", "surrogateescape")
     try:
-        return cast("object", cell.cast(_plain(kind)).as_py())
+        plain = cell.cast(_plain(kind))
+        if pa.types.is_time(kind):
+            return _time(plain.cast(pa.time64("us")).value)
+        return cast("object", plain.as_py())
     except Exception:
         if not pa.types.is_temporal(kind):
             return cell
     text = str(cell.cast(pa.string()).as_py())
-    return text.replace(" ", "T", 1) if pa.types.is_timestamp(kind) else text
+    # What no calendar has is written in words.
+    return text if text.startswith("<") or not pa.types.is_timestamp(kind) else text.replace(" ", "T", 1)
 
 
 def _is_text(kind: pa.DataType) -> bool:
