@@ -22,7 +22,7 @@ from svg import FAINT, INK, RULE, Drawing, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from feedmill.report import Report, Stage
+    from feedmill.report import Report
 
 BUSY: Final = "#3a9d8f"
 GETTING: Final = "#cfe0f4"
@@ -91,33 +91,14 @@ def read_report(path: Path) -> Report:
         raise ProfilingError(f"{path}: {error}") from None
 
 
-def threads_of(stage: Stage, report: Report) -> int:
-    """Tell how many threads a stage's seconds are of."""
-    return {"workers": report.workers, "lanes": report.lanes}.get(stage.stage, 1) or 1
-
-
-def share_busy(stage: Stage, report: Report) -> float:
-    """Tell which part of the run each of a stage's threads was at work."""
-    return stage.busy_s / threads_of(stage, report) / report.elapsed_s if report.elapsed_s else 0.0
-
-
-def share_waiting(stage: Stage, report: Report) -> float:
-    """Tell which part of the run each of a stage's threads waited; before, or after, it was not there."""
-    return stage.waiting_s / threads_of(stage, report) / report.elapsed_s if report.elapsed_s else 0.0
-
-
 def sentences(report: Report) -> list[str]:
     """Say what the report says, and which stage is the bottleneck."""
     lines = [
         f"{stage.stage:10} at work {stage.busy_s:8.3f} s, waiting {stage.waiting_s:8.3f} s "
-        f"(at work {100 * share_busy(stage, report):3.0f} % of the run)"
+        f"(at work {100 * report.busy_share(stage):3.0f} % of the run)"
         for stage in report.stages
     ]
-    if any(stage.busy_s for stage in report.stages):
-        slowest = max(report.stages, key=lambda stage: share_busy(stage, report))
-        share = 100 * share_busy(slowest, report)
-        lines.append(f"The bottleneck: {slowest.stage}, at work {share:.0f} % of the run.")
-    return lines
+    return [*lines, report.bottleneck] if report.bottleneck else lines
 
 
 def render(report: Report, seen: Recording | None, title: str) -> str:
@@ -223,13 +204,13 @@ def _draw_stages(drawing: Drawing, report: Report, top: int) -> None:
     for number, stage in enumerate(report.stages):
         y = top + 26 + ROW * number
         # Threads may outlive what the report calls the run by a moment.
-        busy = min(PLOT, PLOT * share_busy(stage, report))
-        waiting = min(PLOT - busy, PLOT * share_waiting(stage, report))
+        busy = min(PLOT, PLOT * report.busy_share(stage))
+        waiting = min(PLOT - busy, PLOT * report.waiting_share(stage))
         drawing.text((12, y + 14), stage.stage, style="bold")
         tip = f"{stage.stage}: at work {stage.busy_s:.3f} s, waiting {stage.waiting_s:.3f} s"
         drawing.box((LEFT, y), (busy, ROW - 7), BUSY, tip)
         drawing.box((LEFT + busy, y), (waiting, ROW - 7), GETTING, tip)
-        count = threads_of(stage, report)
+        count = report.threads_of(stage)
         drawing.text(
             (LEFT + PLOT + 16, y + 14),
             f"at work {stage.busy_s:.3f} s, waiting {stage.waiting_s:.3f} s; {counted(stage.items, 'item')}, "

@@ -8,6 +8,7 @@
     feedmill infer    FEED                        a Table Schema of a feed, with its evidence
     feedmill retry    FILE --to URL               what `process --failed FILE` wrote, mended
     feedmill migrate  URL                         create or update the tables of `process`
+    feedmill report   REPORT.json --html OUT      what --report wrote, as a page for people
     feedmill worker   URL                         `process --from-staging`, for ever; see `services`
     feedmill relay    URL --broker B              events to a message broker; see `services`
 
@@ -50,12 +51,13 @@ from feedmill.options import (
 from feedmill.pipeline import FailureLimit, report_of
 from feedmill.products import Gate, plan_feeds, process_feeds, process_staged, retry_failed
 from feedmill.products import migrate as migrate_database
-from feedmill.report import Report
+from feedmill.report import Report, read_report
+from feedmill.report_page import report_page
 from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
 from feedmill.services import relay_command, worker_command
 from feedmill.stores.merge import MODES
-from feedmill.stores.outfile import OutFile
+from feedmill.stores.outfile import OutFile, refuse_overwriting
 
 ALL_GOOD: Final = 0
 SOME_FAILED: Final = 1
@@ -277,6 +279,24 @@ def migrate_command(url: str) -> None:
         console.say(f"applied {name}")
     if not applied:
         console.say("up to date")
+
+
+@cli.command("report")
+@click.argument("file", callback=file_name, metavar="REPORT.json")
+@click.option("--html", "page", callback=file_name, metavar="OUT", help="Write it as a page for a browser.")
+def report_command(file: str, page: str | None) -> None:
+    """Show what --report wrote: in words, or as a page that can be kept and passed on."""
+    report = read_report(file)
+    if page is None:
+        console.show_outcomes(report)
+        console.show_stages(report)
+        console.show_last_lines(report)
+        return
+    refuse_overwriting({"--html": page}, [file])
+    out = OutFile(page, RunError)
+    out.write(report_page(report).encode("utf-8", "backslashreplace"))
+    out.commit()
+    console.say(f"{console.printable(page)}: open it in a browser")
 
 
 cli.add_command(relay_command)

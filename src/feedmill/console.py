@@ -137,6 +137,14 @@ def show_outcomes(report: Report) -> None:
             say(f"  {count:>9}  {code}")
 
 
+def show_stages(report: Report) -> None:
+    """Print who worked, who waited, and which stage the others waited for."""
+    for stage in report.stages:
+        say(f"{stage.stage:10} at work {stage.busy_s:8.3f} s, waiting {stage.waiting_s:8.3f} s")
+    if report.bottleneck:
+        say(report.bottleneck)
+
+
 def show_plan(changes: Changes) -> None:
     """Print what a run would change; what becomes of the records is printed as ever."""
     say("Plan: nothing was written. What a run would do:")

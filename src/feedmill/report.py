@@ -7,15 +7,16 @@ import resource
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from feedmill.counters import WorkerCounts
-from feedmill.errors import RunError
+from feedmill.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import UnionType
 
-__all__ = ["Outcomes", "Report", "Stage", "peak_rss_bytes"]
+__all__ = ["Outcomes", "Report", "Stage", "peak_rss_bytes", "read_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,29 @@ class Report:
             stopped=self.stopped,
         )
 
+    def busy_share(self, stage: Stage) -> float:
+        """Tell which part of the run each of a stage's threads was at work: from 0 to 1."""
+        return self._share(stage, stage.busy_s)
+
+    def waiting_share(self, stage: Stage) -> float:
+        """Tell which part of the run each of a stage's threads waited; before, or after, it was not there."""
+        return self._share(stage, stage.waiting_s)
+
+    def threads_of(self, stage: Stage) -> int:
+        """Tell how many threads a stage's seconds are of."""
+        return {"workers": self.workers, "lanes": self.lanes}.get(stage.stage, 1) or 1
+
+    def _share(self, stage: Stage, seconds: float) -> float:
+        return seconds / self.threads_of(stage) / self.elapsed_s if self.elapsed_s else 0.0
+
+    @property
+    def bottleneck(self) -> str | None:
+        """The stage that was at work for most of the run, in a sentence; None if none was."""
+        if not any(stage.busy_s for stage in self.stages):
+            return None
+        slowest = max(self.stages, key=self.busy_share)
+        return f"The bottleneck: {slowest.stage}, at work {100 * self.busy_share(slowest):.0f} % of the run."
+
     def to_json(self) -> str:
         """Write it as JSON, one key a line."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
@@ -193,9 +217,53 @@ class Report:
             values["outcomes"] = Outcomes(**values["outcomes"])
             values["per_worker"] = tuple(WorkerCounts(**row) for row in values["per_worker"])
             values["stages"] = tuple(Stage(**row) for row in values["stages"])
-            return cls(**values)
+            report = cls(**values)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a feedmill report: {error!r}") from error
+        parts: list[Report | Outcomes | WorkerCounts | Stage] = [report, report.outcomes]
+        for part in (*parts, *report.per_worker, *report.stages):
+            _check_types(part)
+        return report
+
+
+def read_report(path: str) -> Report:
+    """Read the file that ``--report`` wrote.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or is something else.
+    """
+    try:
+        return Report.from_json(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}; name a file that --report wrote.") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}; name a file that --report wrote.") from None
+
+
+# JSON has one kind of number, so what is declared as a float may read as an int.
+_TYPES: Final[Mapping[str, type | UnionType]] = {
+    "str": str,
+    "str | None": str | None,
+    "int": int,
+    "int | None": int | None,
+    "float": int | float,
+    "bool": bool,
+    "Mapping[str, int]": dict,
+}
+
+
+def _check_types(part: Report | Outcomes | WorkerCounts | Stage) -> None:
+    """Hold what was read against what is declared."""
+    for item in fields(part):
+        value, declared = getattr(part, item.name), str(item.type)
+        if declared in _TYPES and not isinstance(value, _TYPES[declared]):
+            raise ValueError(f"not a feedmill report: {item.name} is {value!r}, and should be {declared}")
+    if isinstance(part, Report):
+        for code, number in part.rejects_by_code.items():
+            if not isinstance(number, int):
+                raise ValueError(f"not a feedmill report: {code!r} is counted as {number!r}")
 
 
 def peak_rss_bytes() -> int:
