@@ -14,7 +14,8 @@ import pytest
 from feedmill.errors import FeedHeldError, RunError, UsageError
 from feedmill.products import Gate, job, process_feeds, product_schema
 from feedmill.products.accepted import GatedJournal
-from feedmill.products.profile import Filled, Priced, Seen, profile_feeds
+from feedmill.products.gate import Accepted, findings
+from feedmill.products.profile import Filled, Priced, Profile, Seen, profile_feeds
 from feedmill.report import Outcomes, Report
 from feedmill.runs import RunOptions
 from feedmill.stores.transaction import Transaction
@@ -147,6 +148,35 @@ def test_a_dealer_that_is_gone_is_missed_in_a_feed_of_that_name(sql_rig: SqlRig,
     [finding] = held(sql_rig, write_feed(tmp_path / "a.csv", offers()))
     assert finding.startswith("dealer 'd2': 0 good records, 100 on")
     assert load(sql_rig, write_feed(tmp_path / "b.csv", offers())).successes == 100
+
+
+def test_feeds_have_the_same_names_in_any_order(sql_rig: SqlRig, tmp_path: Path) -> None:
+    one, two = write_feed(tmp_path / "a.csv", offers()), write_feed(tmp_path / "b.csv", offers("d2"))
+    process_feeds([two, one], sql_rig.url, gate=GATE)
+    write_feed(tmp_path / "b.csv", [])
+    with pytest.raises(FeedHeldError, match="dealer 'd2': 0 good records"):
+        process_feeds([one, two], sql_rig.url, gate=GATE)
+
+
+def test_a_dealer_that_was_let_go_is_missed_no_more(sql_rig: SqlRig, tmp_path: Path) -> None:
+    load(sql_rig, write_feed(tmp_path / "a.csv", offers() + offers("d2")))
+    less = write_feed(tmp_path / "a.csv", offers())
+    assert len(held(sql_rig, less)) == 1
+    load(sql_rig, less, Gate(accept=True))
+    assert load(sql_rig, less).successes == 100
+    # It may come back, and has nothing to be compared with.
+    assert load(sql_rig, write_feed(tmp_path / "a.csv", offers() + offers("d2", 30))).successes == 130
+
+
+@pytest.mark.parametrize(
+    ("price", "text"), [(4_980.0, "4,980"), (1_270_000.0, "1,270,000"), (0.493, "0.493"), (12.345, "12.3")]
+)
+def test_prices_are_written_as_such(price: float, text: str) -> None:
+    last = Accepted(Profile(100, {}, {"EUR": Priced(100, price)}), "2026-11-25T14:02:00")
+    now = Profile(100, {}, {"EUR": Priced(100, price * 1_000)})
+    [finding] = findings(GATE, {"d1": last}, {"d1": now})
+    assert f"it was {text} on" in finding
+    assert "e+" not in finding
 
 
 def test_few_records_are_chance(sql_rig: SqlRig, tmp_path: Path) -> None:

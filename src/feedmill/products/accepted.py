@@ -121,7 +121,7 @@ class GatedJournal[T: Transaction](SqlIntegrations[T]):
         super().close_books(transaction)
         names = ("code", "run_id", "feeds", "accepted_at", "profile")
         source = self.database.json_rows([(name, "text") for name in names])
-        feeds, moment = json.dumps(self._seen.feeds), ledger.now()
+        feeds, moment = _names(self._seen), ledger.now()
         for dealers in batched(self._seen.dealers.items(), ROWS, strict=False):
             rows = [
                 [code, self.run_id, feeds, moment, json.dumps(profile.to_json())] for code, profile in dealers
@@ -134,6 +134,15 @@ class GatedJournal[T: Transaction](SqlIntegrations[T]):
                 " accepted_at = excluded.accepted_at, profile = excluded.profile",
                 (json.dumps(rows),),
             )
+        # A dealer that was let go is missed no more.
+        transaction.execute(
+            "DELETE FROM feedmill_profiles WHERE feeds = ? AND run_id <> ?", (feeds, self.run_id)
+        )
+
+
+def _names(seen: Seen) -> str:
+    """Write the names of feeds, in whatever order they were given, as `feedmill_profiles` has them."""
+    return json.dumps(sorted(seen.feeds))
 
 
 def _accepted[T: Transaction](database: SqlDatabase[T], seen: Seen) -> Mapping[str, Accepted]:
@@ -146,7 +155,7 @@ def _accepted[T: Transaction](database: SqlDatabase[T], seen: Seen) -> Mapping[s
             "SELECT d.code, p.accepted_at, p.profile FROM feedmill_profiles AS p"
             " JOIN dealers AS d ON d.id = p.dealer_id"
             f" WHERE p.feeds = ? OR d.code IN (SELECT code FROM ({source}) AS given)",
-            (json.dumps(seen.feeds), codes),
+            (_names(seen), codes),
         )
         return {
             text(code): Accepted(Profile.from_json(json.loads(text(profile))), text(accepted_at))

@@ -172,9 +172,9 @@ def _prices(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
         is_chance = min(before.records, priced.records) < MIN_RECORDS
         if not is_chance and _is_far(before.median, priced.median, gate.price):
             yield (
-                f"the median price is {priced.median:,g} {currency}, it was {before.median:,g} {last.then}"
-                f"{_times(before.median, priced.median)}; let in are {before.median / gate.price:,.3g} to "
-                f"{before.median * gate.price:,.3g}"
+                f"the median price is {_amount(priced.median)} {currency}, it was {_amount(before.median)} "
+                f"{last.then}{_times(before.median, priced.median)}; let in are "
+                f"{_amount(before.median / gate.price)} to {_amount(before.median * gate.price)}"
             )
 
 
@@ -187,12 +187,17 @@ def _is_far(before: float, now: float, times: float) -> bool:
     return now > before * times or now * times < before
 
 
+def _amount(number: float) -> str:
+    """Write the three digits that are known of a price or a ratio, without an exponent."""
+    return f"{float(f'{number:.3g}'):,.12g}"
+
+
 def _times(before: float, now: float) -> str:
     """Say how much dearer it is, and what that looks like."""
     if not before or not now:
         return ""
     times = now / before
-    what = f"{times:.3g} times as much" if times > 1 else f"1/{1 / times:.3g} of it"
+    what = f"{_amount(times)} times as much" if times > 1 else f"1/{_amount(1 / times)} of it"
     if 70 < max(times, 1 / times) < 140:
         what += ", as if by cents for whole units" if times > 1 else ", as if by whole units for cents"
     return f" ({what})"
