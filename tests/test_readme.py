@@ -70,6 +70,12 @@ def test_the_table_of_schemas_names_what_there_is() -> None:
         assert [word for word in words if f"`{word}`" not in row[name]] == [], name
 
 
+def test_the_list_of_codes_is_whole() -> None:
+    [listed] = re.findall(r"^Every finding of a record .*?\n\n", README, re.DOTALL | re.MULTILINE)
+    words = re.findall(r"`(\w+)`", listed)
+    assert sorted(words) == sorted(code.word for code in Code)
+
+
 @pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
