@@ -26,8 +26,8 @@ class ForeignKey:
     fields : tuple of str
         Of the schema.
     resource : str
-        Where: a file, its path from the schema's folder, or a name that a run gives a file. Empty: the feeds
-        themselves.
+        Where: a file, its path from the schema's folder, or a name that a run gives a file or a table. Empty:
+        the feeds themselves.
     columns : tuple of str
         The fields there, in the order of `fields`.
     """

@@ -166,8 +166,8 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         "--reference",
         "references",
         multiple=True,
-        metavar="RESOURCE=FILE",
-        help="The file that foreign keys refer to by this name.",
+        metavar="RESOURCE=FILE|URL#TABLE",
+        help="The file, or the table of a database, that foreign keys refer to by this name.",
     ),
     _option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The feed's name for a field."),
     _option("--resume", is_flag=True, help="Continue the unfinished run of these feeds."),
@@ -238,7 +238,7 @@ def run_options_of(
         resume=given.resume,
         mapping=mapping_of(given.mapping),
         duplicates=given.duplicates,
-        references=mapping_of(given.references, "--reference RESOURCE=FILE"),
+        references=_references_of(given.references),
         handle_signals=True,
         stall_timeout_s=given.stall_timeout,
     )
@@ -260,8 +260,8 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
     refuse_overwriting(outputs, [*inputs, *(feed for feed in paths if feed != STDIN)])
 
 
-def mapping_of(pairs: Sequence[str], form: str = "--map FIELD=COLUMN") -> dict[str, str]:
-    """Read options of a form.
+def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``--map`` options.
 
     Examples
     --------
@@ -269,16 +269,30 @@ def mapping_of(pairs: Sequence[str], form: str = "--map FIELD=COLUMN") -> dict[s
     {'title': 'Product name'}
     """
     mapping: dict[str, str] = {}
-    option, _, both = form.partition(" ")
-    left, right = both.lower().split("=")
     for pair in pairs:
         name, equals, column = pair.partition("=")
         if not (name and equals and column):
-            raise UsageError(f"{option} {pair}: write {both}, as in {option} title=name")
+            raise UsageError(f"--map {pair}: write FIELD=COLUMN, as in --map title=name")
         if mapping.get(name, column) != column:
-            raise UsageError(f"{option} gives {left} {name!r} two {right}s, {mapping[name]!r} and {column!r}")
+            raise UsageError(f"--map gives field {name!r} two columns, {mapping[name]!r} and {column!r}")
         mapping[name] = column
     return mapping
+
+
+def _references_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``--reference`` options; messages repeat no place, as a URL may hold a password."""
+    places: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, place = pair.partition("=")
+        if not (name and equals and place) or "://" in name:
+            raise UsageError(
+                "--reference: write RESOURCE=FILE or RESOURCE=URL#TABLE, as in --reference "
+                "dealers=dealers.csv"
+            )
+        if places.get(name, place) != place:
+            raise UsageError(f"--reference gives resource {name!r} two places; give it one.")
+        places[name] = place
+    return places
 
 
 def dialect_of(arguments: Arguments, feeds: Sequence[str]) -> Dialect:

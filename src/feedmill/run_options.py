@@ -46,8 +46,9 @@ class RunOptions:
     duplicates : {"last", "first", "reject"}
         Which record of a primary key stays: the last one, as tables have it, the first one, or the first one
         with the others as rejects; `feedmill.pipeline.duplicates` says what it means for unique values.
-    references : mapping of resource to file
-        Where foreign keys find their resources, if not by the resources' names.
+    references : mapping of resource to place
+        Where foreign keys find their resources, if not by the resources' names: a file, or a table of a
+        database, ``URL#table``.
     mapping : mapping of field to column
         Fields whose column has another name in the feed.
     transform : callable, optional

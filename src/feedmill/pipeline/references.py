@@ -1,8 +1,11 @@
-"""Foreign keys: values that have to be those of a record in another file, or in the feeds themselves.
+"""Foreign keys: values that have to be those of a record in another file, a table, or the feeds themselves.
 
 The file is read before the run: of each of its records that can be read, the digest of the fields referred to
 is kept, 18 to 37 bytes. Its values are read as the types of the fields that refer to them, so `007` is `7`
 where the field is an integer. From then on every worker may look into it.
+
+A table is read in the same way, by a stream. It has values in their plain notation (`_as_stored`): a date is
+a date there, however the feed writes dates.
 
 A key with a missing value refers to nothing, and is not looked for, as in SQL (MATCH SIMPLE).
 """
@@ -11,23 +14,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedmillError, UsageError
 from feedmill.kernel import KeyIndex, Plan
 from feedmill.pipeline.judged import Verdict
-from feedmill.readers import Source, find_feeds, open_source
+from feedmill.readers import CHUNK_BYTES, Source, find_feeds, open_source
 from feedmill.readers.blocks import STDIN
 from feedmill.schema import Constraints, Field, Schema
+from feedmill.stores.table_text import TableAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
     from feedmill.kernel import Batch
     from feedmill.keys import ForeignKey
+
+_TEXTS: Final = frozenset({"string", "any", "list", "yearmonth", "duration", "geopoint"})
+"""Types whose values a table has as they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,8 @@ class References:
     Parameters
     ----------
     schema : Schema
-    files : mapping of str to str
-        Files of resources, for those that are not found by their names.
+    places : mapping of str to str
+        Files of resources, for those that are not found by their names, or tables, ``URL#table``.
     feeds : sequence of str
         What keys without a resource refer to.
     dialect : Dialect, optional
@@ -55,7 +62,7 @@ class References:
     Raises
     ------
     UsageError
-        A file is not there, cannot be read, or lacks a column; or the feeds cannot be read twice.
+        A file or table is not there, cannot be read, or lacks a column; or the feeds cannot be read twice.
 
     Thread safety
     -------------
@@ -63,27 +70,27 @@ class References:
     """
 
     def __init__(
-        self, schema: Schema, files: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
+        self, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
     ) -> None:
         self._references = [
             _Reference(
                 tuple(schema.names.index(name) for name in key.fields),
                 f"expected a {', '.join(key.fields)} that {key.resource or 'a record of the feed'} has, got ",
-                _index_of(key, schema, _sources(key, schema, files, feeds), dialect),
+                _index_of(key, schema, _place(key, schema, places, feeds), dialect),
             )
             for key in schema.foreign_keys
         ]
 
     @classmethod
     def wanted(
-        cls, schema: Schema, files: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
+        cls, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
     ) -> Self | None:
-        """Make them if there are any; a file for a resource that no key names is refused."""
-        if stray := files.keys() - {key.resource for key in schema.foreign_keys}:
+        """Make them if there are any; a place of a resource that no key names is refused."""
+        if stray := places.keys() - {key.resource for key in schema.foreign_keys}:
             raise UsageError(
                 f"--reference {min(stray)}=…: no foreign key of the schema refers to {min(stray)!r}."
             )
-        return cls(schema, files, feeds, dialect) if schema.foreign_keys else None
+        return cls(schema, places, feeds, dialect) if schema.foreign_keys else None
 
     def checked(self, batch: Batch) -> Batch:
         """Judge a batch; give what stays of it."""
@@ -96,8 +103,10 @@ class References:
         return verdict.batch_that_stays()
 
 
-def _sources(key: ForeignKey, schema: Schema, files: Mapping[str, str], feeds: Sequence[Source]) -> list[str]:
-    """Say which files a key refers to."""
+def _place(
+    key: ForeignKey, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source]
+) -> list[str] | TableAddress:
+    """Say which files, or which table, a key refers to."""
     if not key.resource:
         own = [each for each in feeds if isinstance(each, str) and each != STDIN]
         if len(own) < len(feeds):
@@ -105,32 +114,60 @@ def _sources(key: ForeignKey, schema: Schema, files: Mapping[str, str], feeds: S
                 "foreignKeys: a key that refers to the feed itself needs a file: a stream can be read once."
             )
         return own
-    if key.resource in files:
-        return find_feeds([files[key.resource]])
+    if (place := places.get(key.resource)) is not None:
+        return _table(key, place) if "://" in place else find_feeds([place])
+    if "://" in key.resource:
+        # Not repeated: it may hold a password.
+        raise UsageError(
+            "foreignKeys: a schema does not say where a database is; give the resource a name, and the run "
+            "its place: --reference NAME=URL#table."
+        )
     path = Path(schema.folder, key.resource)
     if not path.exists() and not path.suffix:
         path = path.with_suffix(".csv")
     if not path.exists():
         raise UsageError(
-            f"foreignKeys: {path} is not there; say where it is: --reference {key.resource}=FILE."
+            f"foreignKeys: {path} is not there; say where it is: --reference {key.resource}=FILE, or "
+            f"{key.resource}=URL#table."
         )
     return [str(path)]
 
 
-def _index_of(key: ForeignKey, schema: Schema, paths: Sequence[str], dialect: Dialect | None) -> KeyIndex:
+def _table(key: ForeignKey, place: str) -> TableAddress:
+    try:
+        return TableAddress.parse(place)
+    except UsageError as error:
+        raise UsageError(f"--reference {key.resource}: {error}") from None
+
+
+def _index_of(
+    key: ForeignKey, schema: Schema, place: list[str] | TableAddress, dialect: Dialect | None
+) -> KeyIndex:
     """Read the keys that there are."""
     columns = tuple(dict.fromkeys(key.columns))
-    declared = Schema(
-        tuple(_read_as(schema.field(key.fields[key.columns.index(name)]), name) for name in columns),
-        missing_values=schema.missing_values,
-        fields_match="subset",
-    )
-    index = KeyIndex([[columns.index(name) for name in key.columns]])
+    fields = [schema.field(key.fields[key.columns.index(name)]) for name in columns]
+    wanted = [[columns.index(name) for name in key.columns]]
+    if isinstance(place, TableAddress):
+        index = _index_of_table(place, columns, fields, wanted, schema.missing_values)
+    else:
+        declared = Schema(
+            tuple(map(_read_as, fields, columns)),
+            missing_values=schema.missing_values,
+            fields_match="subset",
+        )
+        index = _index_of_files(place, declared, wanted, None if key.resource else dialect)
+    index.freeze()
+    return index
+
+
+def _index_of_files(
+    paths: Sequence[str], declared: Schema, wanted: list[list[int]], dialect: Dialect | None
+) -> KeyIndex:
+    index = KeyIndex(wanted)
     before = 0
     for path in paths:
-        own = dialect if not key.resource else None
         try:
-            with open_source(path, own or _dialect_of(path)) as reader:
+            with open_source(path, dialect or _dialect_of(path)) as reader:
                 plan = Plan(declared, reader.dialect, reader.bind(declared))
                 for chunk in reader:
                     batch = reader.parse(chunk, plan)
@@ -138,13 +175,61 @@ def _index_of(key: ForeignKey, schema: Schema, paths: Sequence[str], dialect: Di
                     before += batch.records
         except FeedmillError as error:
             raise UsageError(f"foreignKeys: {error}") from error
-    index.freeze()
     return index
+
+
+def _index_of_table(
+    address: TableAddress,
+    columns: Sequence[str],
+    fields: Sequence[Field],
+    wanted: list[list[int]],
+    missing_values: tuple[str, ...],
+) -> KeyIndex:
+    declared = Schema(tuple(map(_as_stored, fields, columns)), missing_values=missing_values)
+    plan = Plan(declared, Dialect(header=False, null=""))
+
+    def claimed(blocks: Iterator[bytes]) -> KeyIndex:
+        index = KeyIndex(wanted)
+        for rows in _whole_rows(plan, blocks):
+            # Nobody will ask which row it was that has a key, so none is numbered.
+            plan.parse(rows).claim_keys(index, 0)
+        return index
+
+    try:
+        return address.read(columns, fields, claimed)
+    except FeedmillError as error:
+        raise UsageError(f"foreignKeys: {error}") from error
+
+
+def _whole_rows(plan: Plan, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Gather blocks until there are rows for a chunk."""
+    rest = bytearray()
+    for block in blocks:
+        rest += block
+        if len(rest) >= CHUNK_BYTES and (end := plan.last_record_end(rest, len(rest))):
+            yield bytes(rest[:end])
+            del rest[:end]
+    if rest:
+        yield bytes(rest)
 
 
 def _read_as(field: Field, name: str) -> Field:
     """Declare a field as another one is, but let every value of its type pass."""
     return replace(field, name=name, constraints=Constraints())
+
+
+def _as_stored(field: Field, name: str) -> Field:
+    """Declare a column of a table that a field refers to: of its type, in the plain notation."""
+    if field.type in _TEXTS:
+        return _read_as(field, name)
+    return Field(
+        name,
+        field.type,
+        missing_values=(),
+        precision=field.precision,
+        scale=field.scale,
+        storage=field.storage,
+    )
 
 
 def _dialect_of(path: str) -> Dialect:
