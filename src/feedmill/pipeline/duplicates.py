@@ -11,7 +11,8 @@ first     a later record is a duplicate: a success that   a later record is a du
 reject    a later record is a `duplicate_key` reject      a later record is a `unique` reject
 ========  ==============================================  =================================
 
-The last record cannot win a unique key, as what came before it may be in the store already. A record has its
+The last record cannot win a unique key: an upsert takes back an earlier record of a primary key, but nothing
+takes back another record, which may be in the store already, with its events sent. A record has its
 keys only if it is good and none of them was taken: what is out takes no key away from others.
 
 Keys are kept as digests (`_core/key_table.h`): 18 to 37 bytes for each key of each record, of any length.
