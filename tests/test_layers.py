@@ -40,7 +40,7 @@ LAYERS = (
         "counters",
     ),
     ("pipeline",),
-    ("failed", "runs", "run_options", "reading", "inference"),
+    ("failed", "runs", "run_options", "reading", "inference", "evidence"),
     ("products",),
     ("options", "console"),
     ("services",),

@@ -5,7 +5,8 @@
 
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError, UsageError
-from feedmill.inference import Inference, infer
+from feedmill.evidence import Inference
+from feedmill.inference import infer
 from feedmill.kernel import Batch, Checked, Plan, Record, parse
 from feedmill.pipeline import FailureLimit, Progress, report_of
 from feedmill.pool import WorkerPool

@@ -29,7 +29,8 @@ from feedmill.dialect import Dialect
 from feedmill.errors import RejectFileError, UsageError
 from feedmill.kernel import Plan
 from feedmill.pipeline import PlannedFeed, RejectWriter
-from feedmill.readers import BufferPool
+from feedmill.readers import BufferPool, Source
+from feedmill.readers.arrow import is_columnar
 from feedmill.records import Reject
 from feedmill.stores.outfile import OutFile
 
@@ -232,17 +233,22 @@ class _Writer:
         return cells[0].strip(quote or None).decode("utf-8", "replace"), rest
 
 
-def check_exportable(feeds: Sequence[object], columns: tuple[str, ...] | None, *, can_reread: bool) -> None:
+def check_exportable(feeds: Sequence[Source], columns: tuple[str, ...] | None, *, can_reread: bool) -> None:
     """Refuse to note failures of what cannot be written in its own words.
 
     Raises
     ------
     UsageError
-        There are several feeds, it cannot be read twice, or its columns have no names.
+        There are several feeds, it is no text, it cannot be read twice, or its columns have no names.
     """
     if len(feeds) != 1:
         raise UsageError(
             "--failed writes the records of one feed, in its own dialect; run the feeds one by one."
+        )
+    if not isinstance(feeds[0], str) or is_columnar(feeds[0]):
+        raise UsageError(
+            "--failed writes records in the text that their feed has them in, and columns have none; "
+            "--rejects tells the number of each failed record, what was found, and the value."
         )
     if not can_reread:
         raise UsageError(

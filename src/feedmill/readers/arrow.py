@@ -23,7 +23,7 @@ from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedError, ReadError, UsageError
 from feedmill.kernel import Batch, Builder, Finding, Plan, WrappedBatch
-from feedmill.readers.arrow_values import text_of, values_of
+from feedmill.readers.arrow_values import field_of, text_of, values_of
 from feedmill.readers.blocks import FileSource, Fingerprint
 from feedmill.readers.buffers import Chunk
 from feedmill.readers.header import bind
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from feedmill.schema import Schema
+    from feedmill.schema import Field, Schema
 
 __all__ = ["ArrowReader", "ArrowStreamable", "is_columnar"]
 
@@ -136,6 +136,25 @@ class ArrowReader:
         """What tells the file from others; None for a stream."""
         return self._file.fingerprint() if self._file else None
 
+    def fields(self) -> tuple[Field, ...]:
+        """Declare the columns as what they are.
+
+        Raises
+        ------
+        UsageError
+            A column is of a type that no field reads.
+        """
+        fields = []
+        for name, kind in zip(self._table.schema.names, self._table.schema.types, strict=True):
+            field = field_of(name, kind)
+            if field is None:
+                raise UsageError(
+                    f"feed {self.name}: column {name!r} is {kind}, which no type of Table Schema reads; "
+                    "leave it out, or make it text."
+                )
+            fields.append(field)
+        return tuple(fields)
+
     def bind(self, schema: Schema, mapping: Mapping[str, str] | None = None) -> tuple[str, ...] | None:
         """Say which column feeds which field; the plan is one for records of the schema's fields.
 
@@ -144,7 +163,7 @@ class ArrowReader:
         HeaderError
             As `feedmill.readers.header.bind`.
         """
-        bound = bind(schema, self._table.names, mapping, feed=self.name) or ()
+        bound = bind(schema, self._table.schema.names, mapping, feed=self.name) or ()
         self._places = [bound.index(name) if name in bound else None for name in schema.names]
         return None
 
@@ -277,9 +296,9 @@ def _unescaped(raw: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """An open source: its columns, its rows if they are known, and its batches to come."""
+    """An open source: its columns' names and types, its rows if they are known, and its batches to come."""
 
-    names: tuple[str, ...]
+    schema: pa.Schema
     rows: int
     batches: Iterator[pa.RecordBatch]
 
@@ -301,16 +320,15 @@ def _opened(feed: str | ArrowStreamable) -> _Table:
 
     if not isinstance(feed, str):
         reader = pa.RecordBatchReader.from_stream(feed)
-        return _Table(tuple(reader.schema.names), 0, iter(reader))
+        return _Table(reader.schema, 0, iter(reader))
     # Not mapped into memory: a mapped file that somebody truncates ends the process.
     if _magic(feed) == _ARROW:
         file = pa.ipc.open_file(pa.OSFile(feed))
-        return _Table(tuple(file.schema.names), 0, _stored_batches(file))
+        return _Table(file.schema, 0, _stored_batches(file))
     import pyarrow.parquet
 
     parquet = pyarrow.parquet.ParquetFile(pa.OSFile(feed), pre_buffer=False)
-    batches = parquet.iter_batches(_BATCH_ROWS)
-    return _Table(tuple(parquet.schema_arrow.names), parquet.metadata.num_rows, batches)
+    return _Table(parquet.schema_arrow, parquet.metadata.num_rows, parquet.iter_batches(_BATCH_ROWS))
 
 
 def _stored_batches(file: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:

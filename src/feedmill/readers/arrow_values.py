@@ -16,16 +16,52 @@ from collections.abc import Sequence
 from datetime import time
 from typing import TYPE_CHECKING, Final, cast
 
+from feedmill.schema import Field
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from feedmill.schema import Field, Schema
+    from feedmill.schema import Schema
 
-__all__ = ["text_of", "values_of"]
+__all__ = ["field_of", "text_of", "values_of"]
 
 _DAY_US: Final = 86_400_000_000
+_UINT64_DIGITS: Final = 20
 _PLAIN_SCALE: Final = 6
 """Digits after the point up to which pyarrow never writes a decimal with an exponent."""
+
+
+def field_of(name: str, kind: pa.DataType) -> Field | None:
+    """Declare the field whose type a column's values are of, whatever they are; None if there is none.
+
+    Binary floating point has NaN and infinities, so its field keeps it; half of the unsigned integers of 64
+    bits are none of the schema's. Text may be of any type by its looks.
+    """
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_text(kind) or types.is_null(kind):
+        return Field(name)
+    if types.is_floating(kind):
+        return Field(name, "number", storage="float64")
+    if types.is_uint64(kind):
+        return Field(name, "number", precision=_UINT64_DIGITS, scale=0)
+    checks = {
+        "integer": types.is_integer,
+        "number": types.is_decimal,
+        "boolean": types.is_boolean,
+        "date": types.is_date,
+        "time": types.is_time,
+        "datetime": types.is_timestamp,
+        "object": types.is_struct,
+    }
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    found = [type_ for type_, check in checks.items() if check(kind)]
+    if any(check(kind) for check in lists):
+        found = ["array"]
+    return Field(name, found[0]) if found else None
 
 
 # As text

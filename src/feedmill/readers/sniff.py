@@ -15,6 +15,7 @@ from typing import Final
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedError
+from feedmill.readers.arrow import is_columnar
 from feedmill.readers.blocks import STDIN
 from feedmill.readers.feeds import open_text
 from feedmill.readers.header import MAX_COLUMNS, text_plan
@@ -81,10 +82,15 @@ def sniff_feed(path: str, dialect: Dialect | None = None) -> Sniffed:
     Raises
     ------
     FeedError
-        If it cannot be opened, or is standard input.
+        If it cannot be opened, or is standard input, or a file of columns.
     """
     if path == STDIN:
         raise FeedError("standard input can be read once only, so nothing can be guessed; name the delimiter")
+    if is_columnar(path):
+        raise FeedError(
+            f"feed {path} is a Parquet or Arrow file, which says itself what it holds: there is nothing to "
+            "guess; leave --sniff out"
+        )
     text = open_text(path)
     sample = bytearray(_SAMPLE_BYTES)
     size = 0
