@@ -4,6 +4,7 @@ If you add one: `TARGETS` gives it its share of the time, and `seeds` what to st
 """
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from random import Random
 from typing import Final
 
@@ -11,8 +12,16 @@ from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Constraints, Field, Schema
 from tests import kernel_feed, reference_kernel, samples, test_reference
-from tests.core import test_encode_python, test_encode_text, test_given, test_scan, test_shortcuts
+from tests.core import (
+    test_encode_python,
+    test_encode_text,
+    test_given,
+    test_rules,
+    test_scan,
+    test_shortcuts,
+)
 from tests.kernel_feed import comparable
+from tests.pipeline import test_duplicates, test_duplicates_reference
 
 type Target = Callable[[bytes], object]
 
@@ -75,9 +84,25 @@ def encoded(data: bytes) -> None:
     assert again.records == batch.rows
 
 
+MODULES: Final = [
+    test_reference,
+    test_encode_python,
+    test_encode_text,
+    test_given,
+    test_rules,
+    test_scan,
+    test_shortcuts,
+    test_duplicates,
+    test_duplicates_reference,
+]
+if find_spec("pyarrow") is not None:
+    from tests.readers import test_arrow_properties
+
+    MODULES.append(test_arrow_properties)
+
+
 def _properties() -> Iterator[tuple[str, Target]]:
-    modules = (test_reference, test_encode_python, test_encode_text, test_given, test_scan, test_shortcuts)
-    for module in modules:
+    for module in MODULES:
         for name, test in vars(module).items():
             property_test = getattr(test, "hypothesis", None)
             if name.startswith("test_") and property_test is not None:

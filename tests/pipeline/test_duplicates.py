@@ -90,7 +90,8 @@ def test_both_records_are_named() -> None:
     Path("b.csv").write_text("sku,code,n,x\nZ,z,,\nA,1,,\n")
     found: list[Reject] = []
     options = RunOptions(duplicates="reject", workers=2)
-    list(read(["feed.csv", "b.csv"], ITEMS, rejects=found.append, options=options))
+    with read(["feed.csv", "b.csv"], ITEMS, rejects=found.append, options=options) as records:
+        list(records)
     assert [(each.position.record, each.message, each.value) for each in found[-2:]] == [
         (2, "expected a new sku, record 1 of feed.csv has it", "A"),
         (2, "expected a new code, record 1 of feed.csv has it", "1"),
@@ -134,7 +135,8 @@ def test_lines_of_json_have_their_places() -> None:
     schema = Schema((Field("sku"), Field("n", "integer")), primary_key=("sku",))
     found: list[Reject] = []
     options = RunOptions(duplicates="reject", dialect=Dialect(format="jsonl"))
-    assert len(list(read("feed.jsonl", schema, rejects=found.append, options=options))) == 1
+    with read("feed.jsonl", schema, rejects=found.append, options=options) as records:
+        assert len(list(records)) == 1
     assert [(each.position.record, each.position.line, each.position.byte) for each in found] == [(2, 3, 19)]
 
 
