@@ -134,6 +134,29 @@ def test_json_lines_are_no_stream_to_infer_from() -> None:
         infer("-", options=RunOptions(dialect=Dialect(format="jsonl")))
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_arrays_and_objects_of_json_lines_are_such_fields(tmp_path: Path, workers: int) -> None:
+    path = tmp_path / "feed.jsonl"
+    rows = [{"tags": ["a"], "more": {"a": 1}, "n": n, "none": None, "flag": True} for n in range(50)]
+    rows += [{"tags": None, "more": {}, "n": 7}, {}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = RunOptions(chunk_size=300, workers=workers, dialect=Dialect(format="jsonl"))
+    found = infer(str(path), options=options)
+    assert {each.name: each.type for each in found.schema.fields} == {
+        "tags": "array",
+        "more": "object",
+        "n": "integer",
+        "none": "string",
+        "flag": "boolean",
+    }
+    assert (found.records, found.unreadable, found.evidence["tags"].examples) == (52, 0, ('["a"]',))
+    assert validate(str(path), found.schema, options=options).failures == 0
+    # What is an array here and an object there is of no type, and its records do not count.
+    path.write_text('{"mixed": [1], "n": 1}\n{"mixed": {}, "n": 2}\n{"n": 3}\n')
+    found = infer(str(path), options=options)
+    assert (found.unreadable, found.evidence["n"].examples) == (2, ("3",))
+
+
 def test_keys_of_json_lines_have_a_bound(tmp_path: Path) -> None:
     path = tmp_path / "feed.jsonl"
     path.write_text("".join(f'{{"k{number}": 1}}\n' for number in range(10_001)))
@@ -147,3 +170,14 @@ def test_the_command_prints_a_schema_that_loads(
     assert main(["infer", feed]) == 0
     (tmp_path / "s.json").write_text(capsys.readouterr().out)
     assert Schema.load(tmp_path / "s.json").names == infer(feed).schema.names
+
+
+def test_what_is_sniffed_does_not_stand_in_the_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes("이름\t값\n한국어\t1\n".encode("cp949"))
+    assert main(["infer", str(path), "--sniff"]) == 0
+    told = capsys.readouterr()
+    assert [each["name"] for each in json.loads(told.out)["fields"]] == ["이름", "값"]
+    assert told.err.startswith("encoding cp949: ")

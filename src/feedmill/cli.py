@@ -266,7 +266,8 @@ def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **a
 @add_options(DIALECT_OPTIONS)
 def infer_command(feed: str, workers: int | None, **arguments: object) -> None:
     """Print a Table Schema that accepts a feed, with what was seen in each column."""
-    options = RunOptions(dialect=dialect_of(arguments, [feed]), workers=workers)
+    dialect = dialect_of(arguments, [feed], is_output_taken=True)
+    options = RunOptions(dialect=dialect, workers=workers)
     console.say(json.dumps(infer(feed, options=options).to_descriptor(), indent=2, ensure_ascii=False))
 
 

@@ -19,7 +19,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from feedmill.codes import Code
 from feedmill.errors import UsageError
@@ -41,6 +41,7 @@ __all__ = ["infer"]
 MOST_KEYS: Final = 10_000
 """Different keys of JSON Lines: a feed with more has data in its keys."""
 
+_JSON_KINDS: Final[dict[type, str]] = {list: "array", dict: "object"}
 _UNFIT: Final = frozenset({Code.TYPE, Code.FORMAT, Code.CHECK_DIGIT})
 
 
@@ -81,16 +82,14 @@ def infer(feed: Source, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
         chunks: Iterator[Chunk] = iter(reader)
         if isinstance(reader, ArrowReader):
             fields = reader.fields()
+        elif reader.columns is not None:
+            fields = tuple(map(Field, reader.columns))
+        elif reader.dialect.format == "jsonl":
+            fields = _keys(cast("str", feed), options, pool)  # objects have columns
         else:
-            assert isinstance(feed, str)  # whatever else there is has columns
-            names = reader.columns
-            if names is None and reader.dialect.format == "jsonl":
-                names = _keys(feed, options, pool)
-            elif names is None:
-                first = list(islice(chunks, 1))
-                names = _numbered(first, reader.dialect)
-                chunks = chain(first, chunks)
-            fields = tuple(map(Field, names))
+            first = list(islice(chunks, 1))
+            fields = tuple(map(Field, _numbered(first, reader.dialect)))
+            chunks = chain(first, chunks)
         if not fields:
             raise UsageError(f"feed {reader.name}: it has no records, so nothing is known of its columns.")
         scan = _Scan(Schema(fields), reader)
@@ -113,32 +112,36 @@ def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
     return ()
 
 
-def _keys(feed: str, options: RunOptions, pool: WorkerPool) -> tuple[str, ...]:
-    """List the keys of JSON Lines."""
+def _keys(feed: str, options: RunOptions, pool: WorkerPool) -> tuple[Field, ...]:
+    """List the keys of JSON Lines; one whose values are all arrays, or all objects, is such a field."""
     if feed == STDIN:
         raise UsageError(
             "JSON Lines are read twice, for their keys and for their values; save them to a file."
         )
     buffers = BufferPool()
-    keys: dict[str, None] = {}
+    keys: dict[str, set[str]] = {}
     with open_feed(feed, options.dialect, options.chunk_size, buffers) as reader:
         for found in pool.map(partial(_keys_in, buffers), reader):
-            keys |= found
+            for key, kinds in found.items():
+                keys.setdefault(key, set()).update(kinds)
             if len(keys) > MOST_KEYS:
                 raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
-    return tuple(keys)
+    return tuple(Field(key, kinds.pop() if len(kinds) == 1 else "string") for key, kinds in keys.items())
 
 
-def _keys_in(buffers: BufferPool, chunk: Chunk) -> dict[str, None]:
-    keys: dict[str, None] = {}
+def _keys_in(buffers: BufferPool, chunk: Chunk) -> dict[str, set[str]]:
+    """Find the keys of a chunk's lines, and what sorts of values there are, null aside."""
+    keys: dict[str, set[str]] = {}
     try:
         for line in bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n"):
             try:
-                value = json.loads(line) if line.strip() else None
+                record: object = json.loads(line) if line.strip() else None
             except (ValueError, RecursionError):
                 continue
-            if isinstance(value, dict):
-                keys |= dict.fromkeys(value)
+            for key, value in record.items() if isinstance(record, dict) else ():
+                kinds = keys.setdefault(key, set())
+                if value is not None:
+                    kinds.add(_JSON_KINDS.get(type(value), "string"))
     finally:
         buffers.release(chunk)
     return keys

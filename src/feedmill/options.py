@@ -256,6 +256,8 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
     if (to := arguments.get("to")) and (path := parse_url(str(to)).path):
         outputs = {"--to": path, **outputs}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
+    places = _references_of(cast("Sequence[str]", arguments["references"])).values()
+    inputs += [place for place in places if "://" not in place]
     paths = find_feeds(feeds) if feeds else []
     refuse_overwriting(outputs, [*inputs, *(feed for feed in paths if feed != STDIN)])
 
@@ -295,17 +297,18 @@ def _references_of(pairs: Sequence[str]) -> dict[str, str]:
     return places
 
 
-def dialect_of(arguments: Arguments, feeds: Sequence[str]) -> Dialect:
+def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: bool = False) -> Dialect:
     """Make the dialect of a command's feeds; with ``--sniff``, from what the first one looks like.
 
-    What was given counts, whatever a feed looks like; what was found is printed with its evidence.
+    What was given counts, whatever a feed looks like. What was found is printed with its evidence: on
+    standard error, if standard output is for something else.
     """
     given = SimpleNamespace(**arguments)
     dialect = Dialect(format=given.format or _format_of(feeds))
     if given.sniff:
         found = sniff_feed(find_feeds(feeds)[0], dialect)
-        for line in found.evidence if not given.quiet else ():
-            click.echo(line)
+        for line in found.evidence if not arguments.get("quiet") else ():
+            click.echo(line, err=is_output_taken)
         dialect = found.dialect
     options: dict[str, object] = {
         "encoding": given.encoding,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from feedmill import Dialect, Field, RunOptions, Schema, UsageError, load, validate
+from feedmill.cli import main
 from feedmill.keys import ForeignKey
 
 if TYPE_CHECKING:
@@ -94,6 +95,17 @@ def test_a_record_that_refers_to_nothing_is_not_loaded() -> None:
     report = load("feed.csv", "out.csv", OFFERS)
     assert (report.successes, report.failures, report.outcomes.inserted) == (4, 2, 4)
     assert [line[-1] for line in Path("out.csv").read_text().splitlines()[1:]] == list("ACDF")
+
+
+def test_no_output_takes_the_place_of_a_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("offers.json").write_text(json.dumps(OFFERS.to_descriptor()))
+    command = (
+        "validate feed.csv --schema offers.json --reference dealers.csv=dealers.csv --rejects dealers.csv"
+    )
+    before = Path("dealers.csv").read_bytes()
+    assert main(command.split()) == 2
+    assert "dealers.csv" in capsys.readouterr().err
+    assert Path("dealers.csv").read_bytes() == before
 
 
 def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

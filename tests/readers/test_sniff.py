@@ -64,6 +64,19 @@ def test_the_encoding(encoding: str, found: str) -> None:
     assert guess.evidence[0].startswith(f"encoding {found}: ")
 
 
+def test_korean_is_told_from_accents() -> None:
+    korean = "상품;값\n한국어 설명 · 10㎖;1\n".encode("cp949")
+    guess = sniff(korean)
+    assert (guess.dialect.encoding, guess.dialect.delimiter) == ("cp949", ";")
+    assert guess.evidence[0] == "encoding cp949: as such, 8 of 10 characters beyond ASCII are Hangul"
+    # Cut in the middle of a character, as by the end of the sample.
+    assert sniff(korean[:4] + korean[4:7], is_whole=False).dialect.encoding == "cp949"
+    for text in ("Ärmel;Öl\nÜber;ÉTÉ\n", "São;Paulo\nnão;12°C\n", "½¾;x\n"):
+        assert sniff(text.encode("cp1252")).dialect.encoding == "cp1252", text
+    chinese = "商品名称;价格\n中文说明书电子产品;1\n".encode("gbk")
+    assert sniff(chinese).dialect.encoding == "cp1252"
+
+
 def test_a_character_cut_by_the_sample_is_no_other_encoding() -> None:
     assert sniff("a;b\n1;é".encode()[:-1], is_whole=False).dialect.encoding == "utf-8"
 

@@ -32,6 +32,10 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LEAST_HANGUL: Final = 2
+_HANGUL_SHARE: Final = (
+    0.8  # of what is beyond ASCII: signs and Hanja are rare, and in Chinese half is no Hangul
+)
 _VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|")  # what no column is called
 
 
@@ -144,7 +148,7 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
 
 
 def _encoding_of(sample: bytes, is_whole: bool) -> tuple[str, str]:
-    """Guess the encoding: by its mark, by zero bytes, by what UTF-8 allows."""
+    """Guess the encoding: by its mark, by zero bytes, by what UTF-8 allows, by what comes out as Korean."""
     for bom, name in _BOMS:
         if sample.startswith(bom):
             return name, f"encoding {name}: the feed starts with its mark"
@@ -155,9 +159,28 @@ def _encoding_of(sample: bytes, is_whole: bool) -> tuple[str, str]:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample, is_whole)
     except UnicodeDecodeError as error:
+        hangul, others = _hangul_in(sample, is_whole)
+        if hangul >= _LEAST_HANGUL and hangul >= _HANGUL_SHARE * others:
+            return (
+                "cp949",
+                f"encoding cp949: as such, {hangul} of {others} characters beyond ASCII are Hangul",
+            )
         byte = sample[error.start]
         return "cp1252", f"encoding cp1252: byte {error.start} (0x{byte:02x}) is not UTF-8"
     return "utf-8", "encoding utf-8: the sample is valid"
+
+
+def _hangul_in(sample: bytes, is_whole: bool) -> tuple[int, int]:
+    """Count the usual Hangul in a sample of cp949, and all characters beyond ASCII; (0, 0) if it is none.
+
+    Those of KS X 1001 count, two bytes beyond ASCII each: what cp949 has besides looks like ``Är``.
+    """
+    try:
+        text = codecs.getincrementaldecoder("cp949")().decode(sample, is_whole)
+    except UnicodeDecodeError:
+        return 0, 0
+    others = [character for character in text if not character.isascii()]
+    return sum("가" <= each <= "힣" and len(each.encode("euc_kr")) == 2 for each in others), len(others)
 
 
 def _try(data: bytes, base: Dialect, delimiter: str) -> _Trial:
