@@ -157,6 +157,27 @@ def test_arrays_and_objects_of_json_lines_are_such_fields(tmp_path: Path, worker
     assert (found.unreadable, found.evidence["n"].examples) == (2, ("3",))
 
 
+def test_several_feeds_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("n,m\n1,2\n")
+    (tmp_path / "b.csv").write_text("n,m\n3.5,\n")
+    (tmp_path / "a.jsonl").write_text('{"n": 1}\n')
+    (tmp_path / "b.jsonl").write_text('{"m": [], "n": "x"}\n')
+    found = infer(str(tmp_path / "*.csv"))
+    assert [(each.type, each.constraints.required) for each in found.schema.fields] == [
+        ("number", True),
+        ("integer", False),
+    ]
+    assert (found.records, found.evidence["n"].examples) == (2, ("1", "3.5"))
+    lines = RunOptions(dialect=Dialect(format="jsonl"))
+    of_lines = infer([str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")], options=lines)
+    assert [(each.name, each.type) for each in of_lines.schema.fields] == [("n", "string"), ("m", "array")]
+    assert main(["infer", *map(str, sorted(tmp_path.glob("*.csv")))]) == 0
+    assert json.loads(capsys.readouterr().out) == found.to_descriptor()
+    (tmp_path / "b.csv").write_text("m,n\n3,4\n")
+    with pytest.raises(UsageError, match=r"b\.csv has other columns than .*a\.csv"):
+        infer(str(tmp_path / "*.csv"))
+
+
 def test_keys_of_json_lines_have_a_bound(tmp_path: Path) -> None:
     path = tmp_path / "feed.jsonl"
     path.write_text("".join(f'{{"k{number}": 1}}\n' for number in range(10_001)))

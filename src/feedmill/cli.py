@@ -5,7 +5,7 @@
     feedmill process  FEED… --to URL              products, offers, outcomes, events
     feedmill load     FEED… --to URL --schema S   any schema into any store
     feedmill validate FEED… --schema S            no database
-    feedmill infer    FEED                        a Table Schema of a feed, with its evidence
+    feedmill infer    FEED…                       a Table Schema of feeds, with its evidence
     feedmill retry    FILE --to URL               what `process --failed FILE` wrote, mended
     feedmill migrate  URL                         create or update the tables of `process`
     feedmill report   REPORT.json --html OUT      what --report wrote, as a page for people
@@ -259,16 +259,16 @@ def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **a
 
 
 @cli.command("infer")
-@click.argument("feed", metavar="FEED")
+@_feeds
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Worker threads; one a CPU by default."
 )
 @add_options(DIALECT_OPTIONS)
-def infer_command(feed: str, workers: int | None, **arguments: object) -> None:
-    """Print a Table Schema that accepts a feed, with what was seen in each column."""
-    dialect = dialect_of(arguments, [feed], is_output_taken=True)
+def infer_command(feeds: tuple[str, ...], workers: int | None, **arguments: object) -> None:
+    """Print a Table Schema that accepts feeds, with what was seen in each column."""
+    dialect = dialect_of(arguments, feeds, is_output_taken=True)
     options = RunOptions(dialect=dialect, workers=workers)
-    console.say(json.dumps(infer(feed, options=options).to_descriptor(), indent=2, ensure_ascii=False))
+    console.say(json.dumps(infer(feeds, options=options).to_descriptor(), indent=2, ensure_ascii=False))
 
 
 @cli.command("migrate")

@@ -19,14 +19,14 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from feedmill.codes import Code
 from feedmill.errors import UsageError
 from feedmill.evidence import CANDIDATES, Inference, Summary, declared_as
 from feedmill.kernel import Plan
 from feedmill.pool import WorkerPool
-from feedmill.readers import BufferPool, Source, open_feed, open_source
+from feedmill.readers import BufferPool, Source, find_sources, open_source
 from feedmill.readers.arrow import ArrowReader
 from feedmill.readers.blocks import STDIN
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
@@ -45,22 +45,23 @@ _JSON_KINDS: Final[dict[type, str]] = {list: "array", dict: "object"}
 _UNFIT: Final = frozenset({Code.TYPE, Code.FORMAT, Code.CHECK_DIGIT})
 
 
-def infer(feed: Source, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
-    """Find a schema that accepts a feed, from all of its records.
+def infer(feeds: Sequence[Source] | Source, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
+    """Find a schema that accepts a feed, or several of the same columns, from all of their records.
 
     Parameters
     ----------
-    feed : str or object
-        A path, or ``-``: delimited text, or JSON Lines. Without a header its columns are called ``field1``,
+    feeds : str or object, or a sequence of them
+        Paths, globs, or ``-``: delimited text, or JSON Lines. Without a header columns are called ``field1``,
         ``field2`` and so on; those of JSON Lines are all the keys there are, in the order in which they come.
-        A Parquet or Arrow file, or an object that offers an Arrow stream.
+        Parquet and Arrow files, and objects that offer an Arrow stream.
     options : RunOptions
         Its dialect, workers and chunk_size count.
 
     Raises
     ------
     UsageError
-        The feed cannot be opened, or has no columns; or it is JSON Lines, which are read twice, and a stream.
+        A feed cannot be opened, has no columns or others than the first; or it is JSON Lines, which are read
+        twice, and a stream.
     RunError
         Reading it broke off.
 
@@ -74,29 +75,48 @@ def infer(feed: Source, *, options: RunOptions = DEFAULT_OPTIONS) -> Inference:
     >>> [(each.name, each.type, each.constraints.required) for each in found.schema.fields]
     [('code', 'integer', True), ('name', 'string', True)]
     """
+    sources = find_sources(feeds)
     buffers = BufferPool()
-    with (
-        open_source(feed, options.dialect, options.chunk_size, buffers) as reader,
-        WorkerPool(options.first_workers, job_buffer=8, result_buffer=8) as pool,
-    ):
-        chunks: Iterator[Chunk] = iter(reader)
-        if isinstance(reader, ArrowReader):
-            fields = reader.fields()
-        elif reader.columns is not None:
-            fields = tuple(map(Field, reader.columns))
-        elif reader.dialect.format == "jsonl":
-            fields = _keys(cast("str", feed), options, pool)  # objects have columns
-        else:
-            first = list(islice(chunks, 1))
-            fields = tuple(map(Field, _numbered(first, reader.dialect)))
-            chunks = chain(first, chunks)
-        if not fields:
-            raise UsageError(f"feed {reader.name}: it has no records, so nothing is known of its columns.")
-        scan = _Scan(Schema(fields), reader)
-        total = Summary.empty(len(fields))
-        for summary in pool.map(partial(_summed, scan, buffers), chunks):
-            total = total.merged(summary)
-    return total.concluded(fields)
+    first: tuple[str, tuple[Field, ...]] = "", ()
+    total = Summary.empty(0)
+    with WorkerPool(options.first_workers, job_buffer=8, result_buffer=8) as pool:
+        for source in sources:
+            with open_source(source, options.dialect, options.chunk_size, buffers) as reader:
+                fields, chunks = _columns(reader, first[1], sources, options, pool)
+                if not first[1]:
+                    first, total = (reader.name, fields), Summary.empty(len(fields))
+                if fields != first[1]:
+                    raise UsageError(
+                        f"feed {reader.name} has other columns than {first[0]}; infer them one by one."
+                    )
+                scan = _Scan(Schema(fields), reader)
+                for summary in pool.map(partial(_summed, scan, buffers), chunks):
+                    total = total.merged(summary)
+    return total.concluded(first[1])
+
+
+def _columns(
+    reader: Reader,
+    known: tuple[Field, ...],
+    sources: Sequence[Source],
+    options: RunOptions,
+    pool: WorkerPool,
+) -> tuple[tuple[Field, ...], Iterator[Chunk]]:
+    """Declare the columns of a feed as what they are, and give its chunks; all JSON Lines have the same."""
+    chunks: Iterator[Chunk] = iter(reader)
+    if isinstance(reader, ArrowReader):
+        fields = reader.fields()
+    elif reader.columns is not None:
+        fields = tuple(map(Field, reader.columns))
+    elif reader.dialect.format == "jsonl":
+        fields = known or _keys(sources, options, pool)
+    else:
+        first = list(islice(chunks, 1))
+        fields = tuple(map(Field, _numbered(first, reader.dialect)))
+        chunks = chain(first, chunks)
+    if not fields:
+        raise UsageError(f"feed {reader.name}: it has no records, so nothing is known of its columns.")
+    return fields, chunks
 
 
 def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
@@ -112,20 +132,21 @@ def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
     return ()
 
 
-def _keys(feed: str, options: RunOptions, pool: WorkerPool) -> tuple[Field, ...]:
+def _keys(feeds: Sequence[Source], options: RunOptions, pool: WorkerPool) -> tuple[Field, ...]:
     """List the keys of JSON Lines; one whose values are all arrays, or all objects, is such a field."""
-    if feed == STDIN:
+    if any(isinstance(feed, str) and feed == STDIN for feed in feeds):
         raise UsageError(
             "JSON Lines are read twice, for their keys and for their values; save them to a file."
         )
     buffers = BufferPool()
     keys: dict[str, set[str]] = {}
-    with open_feed(feed, options.dialect, options.chunk_size, buffers) as reader:
-        for found in pool.map(partial(_keys_in, buffers), reader):
-            for key, kinds in found.items():
-                keys.setdefault(key, set()).update(kinds)
-            if len(keys) > MOST_KEYS:
-                raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
+    for feed in feeds:
+        with open_source(feed, options.dialect, options.chunk_size, buffers) as reader:
+            for found in pool.map(partial(_keys_in, buffers), reader):
+                for key, kinds in found.items():
+                    keys.setdefault(key, set()).update(kinds)
+                if len(keys) > MOST_KEYS:
+                    raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
     return tuple(Field(key, kinds.pop() if len(kinds) == 1 else "string") for key, kinds in keys.items())
 
 
