@@ -312,3 +312,10 @@ def test_output_that_cannot_be_written_is_said_once(shop: Command) -> None:
         done = shop.apart("validate", "mixed.csv", schema="items.json", stdout=full)
     assert done.code == 1
     assert done.err == "feedmill: standard output cannot be written: No space left on device\n"
+
+
+def test_a_schema_that_cannot_be_written_whole_ends_with_3(shop: Command) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = shop.apart("infer", "good.csv", stdout=full)
+    assert done.code == 3
+    said(done.err, "standard output cannot be written: No space left on device")

@@ -268,7 +268,7 @@ def infer_command(feeds: tuple[str, ...], workers: int | None, **arguments: obje
     """Print a Table Schema that accepts feeds, with what was seen in each column."""
     dialect = dialect_of(arguments, feeds, is_output_taken=True)
     options = RunOptions(dialect=dialect, workers=workers)
-    console.say(json.dumps(infer(feeds, options=options).to_descriptor(), indent=2, ensure_ascii=False))
+    console.hand_out(json.dumps(infer(feeds, options=options).to_descriptor(), indent=2, ensure_ascii=False))
 
 
 @cli.command("migrate")

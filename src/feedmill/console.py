@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from feedmill import kernel
+from feedmill.errors import RunError
 from feedmill.products import Changes
 from feedmill.report import Report
 
@@ -112,14 +113,37 @@ def run_display(*, is_quiet: bool, with_bar: bool) -> Iterator[RunDisplay]:
 
 def say(line: str) -> None:
     """Print a line; that its reader has left, or that its disk is full, is no reason to stop a run."""
+    if reason := _print(line):
+        warn(f"feedmill: standard output cannot be written: {reason}")
+
+
+def hand_out(text: str) -> None:
+    """Print what a command is for.
+
+    Raises
+    ------
+    RunError
+        It cannot be written, and its reader has not left.
+    """
+    if reason := _print(text):
+        raise RunError(f"standard output cannot be written: {reason}; what is there is not all of it.")
+
+
+def warn(line: str) -> None:
+    """Print a line that is no result."""
+    click.echo(line, err=True)
+
+
+def _print(text: str) -> str:
+    """Write to standard output; say what was in the way, and then write no more."""
     try:
-        click.echo(line)
+        click.echo(text)
     except OSError as error:
-        if error.errno != errno.EPIPE:
-            click.echo(f"feedmill: standard output cannot be written: {error.strerror}", err=True)
         # What is still in its buffer would raise again when the interpreter ends.
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, by its name
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return "" if error.errno == errno.EPIPE else f"{error.strerror}"
+    return ""
 
 
 def show_outcomes(report: Report) -> None:

@@ -16,6 +16,7 @@ from typing import Final, cast
 
 import click
 
+from feedmill.console import say, warn
 from feedmill.dialect import Dialect
 from feedmill.errors import UsageError
 from feedmill.keys import DUPLICATES
@@ -308,7 +309,7 @@ def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: b
     if given.sniff:
         found = sniff_feed(find_feeds(feeds)[0], dialect)
         for line in found.evidence if not arguments.get("quiet") else ():
-            click.echo(line, err=is_output_taken)
+            (warn if is_output_taken else say)(line)
         dialect = found.dialect
     options: dict[str, object] = {
         "encoding": given.encoding,
