@@ -102,6 +102,42 @@ def test_what_holds_a_feed(sql_rig: SqlRig, tmp_path: Path, change: Callable[[Ro
     assert re.search(words, finding), finding
 
 
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (
+            100,
+            "median price is 4,980 USD, it was 56 EUR .*, as if by cents for whole units.*are 11.2 to 280",
+        ),
+        (0.01, "median price is 0.493 USD, it was 56 EUR .*, as if by whole units for cents"),
+        (4, None),
+    ],
+)
+def test_prices_that_change_with_their_currency_are_told_as_well(
+    sql_rig: SqlRig, tmp_path: Path, factor: float, words: str | None
+) -> None:
+    few = offers(count=10, currency="USD")  # too few to be compared with
+    load(sql_rig, write_feed(tmp_path / "a.csv", [*few, *offers()[10:]]))
+    feed = [scaled(factor)(row) for row in offers(currency="USD")]
+    currency, *prices = held(sql_rig, write_feed(tmp_path / "a.csv", feed))
+    assert "the currency is USD 100.0 %, it was EUR 90.0 %, USD 10.0 %" in currency
+    assert [bool(re.search(words or "", told)) for told in prices] == [True] * (words is not None), prices
+
+
+def test_prices_in_another_currency_hold_no_feed_alone(sql_rig: SqlRig, tmp_path: Path) -> None:
+    load(sql_rig, write_feed(tmp_path / "a.csv", offers()))
+    feed = [replace(scaled(160)(row), currency="BRL") if row.sku < "s0030" else row for row in offers()]
+    assert load(sql_rig, write_feed(tmp_path / "a.csv", feed), Gate(currency=40)).outcomes.updated == 30
+
+
+def test_prices_that_lost_their_currency_are_told_as_well() -> None:
+    last = Profile(100, {}, {"EUR": Priced(70, 20.0), "USD": Priced(30, 25.0)})
+    now = Profile(100, {}, {"": Priced(75, 2_000.0), "USD": Priced(25, 25.0)})
+    currency, price = findings(GATE, {"d1": Accepted(last, "2026-11-25T14:02:00")}, {"d1": now})
+    assert "the currency is missing 75.0 %, USD 25.0 %" in currency
+    assert "the median price is 2,000 without a currency, it was 20 EUR on" in price
+
+
 @pytest.mark.parametrize(("count", "is_held"), [(49, True), (50, False), (200, False), (201, True)])
 def test_volume(sql_rig: SqlRig, tmp_path: Path, count: int, is_held: bool) -> None:
     load(sql_rig, write_feed(tmp_path / "a.csv", offers()))

@@ -153,10 +153,7 @@ def _empty(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
 
 
 def _currencies(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
-    if min(last.profile.records, now.records) < MIN_RECORDS:
-        return
-    rises = [now.currency_percent(name) - last.profile.currency_percent(name) for name in now.currencies]
-    if max(rises, default=0.0) > gate.currency:
+    if any(_has_spread(gate, last.profile, now, currency) for currency in now.currencies):
         yield (
             f"the currency is {_shares(now)}, it was {_shares(last.profile)} {last.then}; "
             f"let in are {gate.currency:g} points in another one"
@@ -164,22 +161,41 @@ def _currencies(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
 
 
 def _prices(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
-    nothing = Priced(0, None)
     for currency, priced in now.currencies.items():
-        before = last.profile.currencies.get(currency, nothing)
+        former, before = _former(gate, last.profile, now, currency)
         if before.median is None or priced.median is None:
             continue
         is_chance = min(before.records, priced.records) < MIN_RECORDS
         if not is_chance and _is_far(before.median, priced.median, gate.price):
+            other = "" if former == currency else f" {former or 'without a currency'}"
             yield (
-                f"the median price is {_amount(priced.median)} {currency}, it was {_amount(before.median)} "
-                f"{last.then}{_times(before.median, priced.median)}; let in are "
+                f"the median price is {_amount(priced.median)} {currency or 'without a currency'}, it was "
+                f"{_amount(before.median)}{other} {last.then}{_times(before.median, priced.median)}; let in are "
                 f"{_amount(before.median / gate.price)} to {_amount(before.median * gate.price)}"
             )
 
 
 CHECKS: Final[tuple[Check, ...]] = (_volume, _columns, _empty, _currencies, _prices)
 """In the order of their findings; the one that a missing dealer is found by is the first."""
+
+
+def _has_spread(gate: Gate, last: Profile, now: Profile, currency: str) -> bool:
+    """Whether more of the records are in a currency than may be."""
+    is_chance = min(last.records, now.records) < MIN_RECORDS
+    return not is_chance and now.currency_percent(currency) - last.currency_percent(currency) > gate.currency
+
+
+def _former(gate: Gate, last: Profile, now: Profile, currency: str) -> tuple[str, Priced]:
+    """Find the prices that a currency's are compared with: its own, or those that it has taken the place of.
+
+    What is dear in one currency is cheap in another: such prices are compared only where the currency is
+    itself a finding, so that what is told is all of it, and never hold a feed alone.
+    """
+    before = last.currencies.get(currency, Priced(0, None))
+    if before.records >= MIN_RECORDS or not _has_spread(gate, last, now, currency):
+        return currency, before
+    former = max(last.currencies, key=lambda name: last.currency_percent(name) - now.currency_percent(name))
+    return former, last.currencies[former]
 
 
 def _is_far(before: float, now: float, times: float) -> bool:
