@@ -99,3 +99,8 @@ class TooManyFailuresError(FeedmillError):
     """More records failed than the caller was ready to accept."""
 
     exit_code: ClassVar[int] = 4
+
+
+def one_line(error: BaseException) -> str:
+    """Say in one line what was raised: its class, which may be all that it says, and its words."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

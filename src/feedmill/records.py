@@ -13,6 +13,12 @@ from feedmill.codes import Code, Declaration, expected, quoted
 MAX_VALUE_CHARACTERS: Final = 1_000
 """Characters of the raw value a reject keeps: enough to find it again, and a bound on a bad feed's cost."""
 
+RAW_BYTES: Final = 4 * MAX_VALUE_CHARACTERS
+"""Bytes kept of a record that is shown as a whole: UTF-8 takes at most four a character."""
+
+MAX_REASON_CHARACTERS: Final = 300
+"""Characters of what a database or a callback said against a record: its own words can quote whole rows."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -176,4 +182,4 @@ def shown(raw: bytes) -> str:
     'caf\\xe9'
     """
     # A character takes at most four bytes, so the rest need not be decoded.
-    return raw[: 4 * MAX_VALUE_CHARACTERS].decode("utf-8", "backslashreplace")[:MAX_VALUE_CHARACTERS]
+    return raw[:RAW_BYTES].decode("utf-8", "backslashreplace")[:MAX_VALUE_CHARACTERS]

@@ -20,10 +20,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from feedmill.codes import Code
+from feedmill.errors import one_line
 from feedmill.kernel import Builder, Record, WrappedBatch, record_plan
+from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
 
 type Returned = Mapping[str, object] | Record
 type Transform = Callable[[Record], Returned | None]
-
-RAW_BYTES: Final = 4_000
-"""Bytes kept of a record that raises: the 1,000 characters a reject shows, of at most 4 bytes each."""
 
 
 class Callback:
@@ -75,7 +74,7 @@ class Callback:
                     _check_mapping(result)
                 returned.append((number, record, result))
             except Exception as error:
-                made.errors[number] = one_line(error)
+                made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
         pace.leave()
         if not (made.is_changed or made.dropped or made.errors):
             return batch
@@ -95,7 +94,7 @@ class Callback:
             try:
                 builder.add(result, number, line, byte, record)
             except Exception as error:  # a mapping of the user's own may raise
-                made.errors[number] = one_line(error)
+                made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
         return builder.finish(batch.records, batch.lines)
 
 
@@ -155,8 +154,3 @@ def raw_record(plan: Plan, data: memoryview, start: int) -> bytes:
 def _check_mapping(result: object) -> None:
     if not isinstance(result, Mapping):
         raise TypeError(f"a callback returns a mapping or None, not {type(result).__name__}")
-
-
-def one_line(error: Exception) -> str:
-    """Say in one line what was raised."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -10,7 +10,7 @@ from enum import Enum
 from time import monotonic, perf_counter, process_time
 from typing import TYPE_CHECKING, Final
 
-from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError
+from feedmill.errors import FeedmillError, RunError, StallError, TooManyFailuresError, one_line
 from feedmill.pipeline.accounts import Ran, Timings, make_report
 from feedmill.pipeline.config import LoggedProgress
 from feedmill.pipeline.flow import Flow
@@ -306,8 +306,8 @@ class Execution:
         if error is None:
             return
         if not isinstance(error, FeedmillError):
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            cause, error = error, RunError(f"the run stopped in {self._flow.fault_place}: {what}")
+            what = f"the run stopped in {self._flow.fault_place}: {one_line(error)}"
+            cause, error = error, RunError(what)
             error.__cause__ = cause
         error.report = report
         raise error

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from feedmill.crew import count_records
-from feedmill.pipeline.callbacks import RAW_BYTES, one_line
+from feedmill.errors import one_line
 from feedmill.pipeline.pace import ChunkPace
 from feedmill.readers.buffers import BufferPool, Chunk
-from feedmill.records import unprocessed
+from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES, unprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +192,7 @@ def _take_apart(
     middle = len(data) if chunk.damage else _middle(feed.plan, data)
     if middle == len(data):
         raw = data[:RAW_BYTES].rstrip(b"\r\n")
-        yield Piece(lo, Broken(data.count(b"\n"), raw, one_line(error)))
+        yield Piece(lo, Broken(data.count(b"\n"), raw, one_line(error)[:MAX_REASON_CHARACTERS]))
         return
     for start, end in ((0, middle), (middle, len(data))):
         part = bytearray(data[start:end])

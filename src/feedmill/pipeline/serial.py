@@ -12,7 +12,7 @@ from dataclasses import replace
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Protocol
 
-from feedmill.errors import FeedmillError, RunError, TooManyFailuresError
+from feedmill.errors import FeedmillError, RunError, TooManyFailuresError, one_line
 from feedmill.pipeline.accounts import Ran, Timings, make_report
 from feedmill.pipeline.config import LoggedProgress
 from feedmill.pipeline.flow import Flow
@@ -162,4 +162,4 @@ class SerialRun:
 
     @staticmethod
     def _wrapped(error: Exception) -> RunError:
-        return RunError("the run stopped: " + " ".join(f"{type(error).__name__}: {error}".split()))
+        return RunError(f"the run stopped: {one_line(error)}")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from feedmill.errors import FeedmillError, RunError, UsageError
+from feedmill.errors import FeedmillError, RunError, UsageError, one_line
 from feedmill.stores.url import MIN_SCRUBBED, redacted
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Broker:
 
     def _words(self, error: BaseException) -> str:
         """Quote an error without the URL's secrets, on one line."""
-        words = " ".join(f"{type(error).__name__}: {error}".split())
+        words = one_line(error)
         authority = self._url.partition("://")[2].rpartition("@")[0]
         secret = authority.partition(":")[2]
         for hidden in (secret, unquote(secret)):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,11 +82,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
     FeedHeldError
         The gate does not let the feeds in; nothing was written.
     """
-    known = read_dealers(dealers) if dealers is not None else []
-    rules = product_schema() if schema is None else schema
-    check_schema(rules)
-    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
-    check_feeds(paths, rules, options)
+    rules, known = _rules_and_dealers(schema, dealers)
 
     def run[T: Transaction](database: SqlDatabase[T]) -> Report:
         job = make_job(
@@ -108,8 +104,7 @@ def process_feeds(  # noqa: PLR0913 - one call for all of a job's options
         job.dealers.save(known)
         return _with_ending(job.execute(paths).report, ending)
 
-    with list_keys(paths, rules, options) if snapshot else nullcontext() as listing:
-        ending = None if listing is None else Snapshot(listing, max_discontinue)
+    with _found(feeds, rules, options, snapshot=snapshot, limit=max_discontinue) as (paths, ending):
         return with_products(url, run, lanes=options.most_lanes)
 
 
@@ -137,9 +132,7 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
         raise UsageError(
             "--failed copies records of a feed; those of the staging table are in it, under processed_by."
         )
-    known = read_dealers(dealers) if dealers is not None else []
-    rules = product_schema() if schema is None else schema
-    check_schema(rules)
+    rules, known = _rules_and_dealers(schema, dealers)
 
     def run[T: Transaction](database: SqlDatabase[T]) -> Report:
         job = make_job(
@@ -192,11 +185,7 @@ def plan_feeds(  # noqa: PLR0913 - as `process_feeds`
     """
     if options.resume:
         raise UsageError("a plan has nothing to resume, as it leaves nothing behind; leave --resume out.")
-    known = read_dealers(dealers) if dealers is not None else []
-    rules = product_schema() if schema is None else schema
-    check_schema(rules)
-    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
-    check_feeds(paths, rules, options)
+    rules, known = _rules_and_dealers(schema, dealers)
     changes = Changes()
 
     def run[T: Transaction](database: SqlDatabase[T]) -> Report:
@@ -208,9 +197,32 @@ def plan_feeds(  # noqa: PLR0913 - as `process_feeds`
         job.dealers.save(known)
         return _with_ending(job.execute(paths).report, ending)
 
-    with list_keys(paths, rules, options) if snapshot else nullcontext() as listing:
-        ending = None if listing is None else Snapshot(listing, max_discontinue)
+    with _found(feeds, rules, options, snapshot=snapshot, limit=max_discontinue) as (paths, ending):
         return with_products(url, run, rehearses=True), changes
+
+
+def _rules_and_dealers(schema: Schema | None, dealers: Path | None) -> tuple[Schema, list[Dealer]]:
+    """Say what records are held to, and read the dealers that are known."""
+    known = read_dealers(dealers) if dealers is not None else []
+    rules = product_schema() if schema is None else schema
+    check_schema(rules)
+    return rules, known
+
+
+@contextmanager
+def _found(
+    feeds: str | Sequence[str],
+    schema: Schema,
+    options: RunOptions,
+    *,
+    snapshot: bool,
+    limit: FailureLimit | None,
+) -> Iterator[tuple[list[str], Snapshot | None]]:
+    """Find the feeds and check them, and list the keys of a snapshot for the length of the block."""
+    paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
+    check_feeds(paths, schema, options)
+    with list_keys(paths, schema, options) if snapshot else nullcontext() as listing:
+        yield paths, None if listing is None else Snapshot(listing, limit)
 
 
 def _with_ending(report: Report, ending: Snapshot | None) -> Report:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 from feedmill.products.database import SqlDatabase
 from feedmill.products.repositories import Records
-from feedmill.stores.merge import MAX_REASON_CHARACTERS, isolate
+from feedmill.stores.merge import isolate
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart, RunInfo
 from feedmill.stores.transaction import RefusedError, Transaction, count
 
@@ -148,8 +148,7 @@ class SqlLot[T: Transaction]:
 
 
 def _reject(record: int, error: RefusedError) -> LaneReject:
-    reason = " ".join(error.reason.split())[:MAX_REASON_CHARACTERS]
-    return LaneReject(record, error.column, "database", f"{reason} (SQLSTATE {error.sqlstate})", "")
+    return LaneReject(record, error.column, "database", error.message, "")
 
 
 def _listed(records: Sequence[int]) -> str:

@@ -17,6 +17,7 @@ from feedmill.products.entities import OFFER_COLUMNS, PRODUCT_COLUMNS, Dealer
 from feedmill.products.lot import SqlLot
 from feedmill.products.repositories import Records
 from feedmill.products.staged import columns_fed
+from feedmill.records import MAX_VALUE_CHARACTERS
 from feedmill.stores.protocol import LaneReject
 from feedmill.stores.transaction import Transaction, count, text
 
@@ -24,7 +25,6 @@ KNOWN_DEALER: Final = (
     "expected a known dealer; add it to the table dealers (--dealers CSV), "
     "or let it be created (--create-dealers)"
 )
-MAX_VALUE_CHARACTERS: Final = 1_000
 
 
 class UnknownDealersError(Exception):

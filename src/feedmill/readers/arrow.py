@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
 
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
-from feedmill.errors import FeedError, ReadError, UsageError
+from feedmill.errors import FeedError, ReadError, UsageError, one_line
 from feedmill.kernel import Batch, Builder, Finding, Plan, WrappedBatch
 from feedmill.readers.arrow_values import field_of, text_of, values_of
 from feedmill.readers.blocks import FileSource, Fingerprint
 from feedmill.readers.buffers import Chunk
 from feedmill.readers.header import bind
+from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES
 
 if TYPE_CHECKING:
     from types import CapsuleType
@@ -41,7 +42,6 @@ _PARQUET: Final = b"PAR1"
 _ARROW: Final = b"ARROW1"
 _BATCH_ROWS: Final = 16_384
 """Rows that are asked of a Parquet file at a time: some chunks' worth."""
-_RAW_BYTES: Final = 4_000  # of a record that raises: the 1,000 characters a reject shows
 _ESCAPED: Final = re.compile(rb"\xed([\xb2\xb3])([\x80-\xbf])")
 """A lone surrogate that stands for a byte: U+DC80 to U+DCFF."""
 
@@ -115,7 +115,7 @@ class ArrowReader:
             ) from None
         except Exception as error:
             self.close()
-            raise FeedError(f"feed {self.name} cannot be read as a table: {_one_line(error)}") from error
+            raise FeedError(f"feed {self.name} cannot be read as a table: {one_line(error)}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -182,7 +182,7 @@ class ArrowReader:
                 batch = next(batches, None)
             except Exception as error:
                 raise ReadError(
-                    f"feed {self.name} cannot be read on after record {rows}: {_one_line(error)}"
+                    f"feed {self.name} cannot be read on after record {rows}: {one_line(error)}"
                 ) from error
             if batch is None:
                 return
@@ -241,7 +241,7 @@ class RowBatch(WrappedBatch):
         self.lines = batch.records
         self.errors = errors
         self._raised: list[Finding] = [
-            (int(Code.CALLBACK), -1, record, record, 0, len(raw), raw[:_RAW_BYTES])
+            (int(Code.CALLBACK), -1, record, record, 0, len(raw), raw[:RAW_BYTES])
             for record, raw in zip(errors, raws, strict=True)
         ]
 
@@ -284,7 +284,7 @@ def _built(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatc
         try:
             builder.add(record, number, number, 0)
         except Exception as error:  # what matches patterns may raise; its neighbours know nothing of it
-            errors[number] = _one_line(error)
+            errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
             raws.append(repr(record).encode("utf-8", "backslashreplace"))
     return RowBatch(builder.finish(rows, rows), errors, raws)
 
@@ -346,7 +346,3 @@ def _sliced(batch: pa.RecordBatch, chunk_size: int) -> Iterator[pa.RecordBatch]:
     step = max(1, min(batch.num_rows, chunk_size * batch.num_rows // max(batch.nbytes, 1)))
     for start in range(0, batch.num_rows, step):
         yield batch.slice(start, step)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{error}".split())[:300] or type(error).__name__

@@ -26,6 +26,7 @@ from feedmill.json_values import JSON_TYPES
 from feedmill.kernel import Batch, Finding, Plan, WrappedBatch
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
+from feedmill.records import RAW_BYTES
 from feedmill.schema import Field, Schema
 
 __all__ = ["JsonLinesReader", "LineBatch"]
@@ -34,7 +35,6 @@ type Json = str | bool | list[Json] | dict[str, Json] | None
 
 _NO_TEXT: Final = b'"\xff"'  # a cell that the kernel is sure to refuse, whatever its field
 _NULL: Final = b"null"  # unquoted, as the dialect of JSON Lines has it; text is always quoted
-_RAW_BYTES: Final = 4_000  # of a bad line that are kept: a reject shows 1,000 characters
 
 
 class LineSplitter:
@@ -156,7 +156,7 @@ class _Lines:
 
     def add_bad(self, code: Code, line: bytes, place: _Place) -> None:
         """Add a record that stands for a line without an object."""
-        self.bad_lines[len(self.records)] = (code, line.removesuffix(b"\r")[:_RAW_BYTES])
+        self.bad_lines[len(self.records)] = (code, line.removesuffix(b"\r")[:RAW_BYTES])
         self._append([_NO_TEXT] + [_NULL] * (len(self.keys) - 1), place)
 
     def _append(self, cells: Iterable[bytes], place: _Place) -> None:

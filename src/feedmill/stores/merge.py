@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
+from feedmill.records import MAX_VALUE_CHARACTERS
 from feedmill.stores.protocol import LaneOutcome, LaneReject
 from feedmill.stores.transaction import RefusedError, count, text
 
@@ -41,9 +42,6 @@ MODES: Final[tuple[Mode, ...]] = ("upsert", "insert", "ignore", "append", "repla
 KEYED: Final = frozenset({"upsert", "insert", "ignore"})
 
 UNIQUE_VIOLATION: Final = "23505"
-MAX_VALUE_CHARACTERS: Final = 1_000
-# A database's own words can quote whole rows.
-MAX_REASON_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,11 +326,10 @@ def refusal(transaction: Transaction, layout: Layout, record: int, error: Refuse
     key = {column.name for column in layout.key}
     if key and error.sqlstate == UNIQUE_VIOLATION and set(columns) == key:
         return duplicate_key(layout, record, value, "a row of the table")
-    reason = " ".join(error.reason.split())[:MAX_REASON_CHARACTERS]
     return LaneReject(
         record,
         columns[0] if len(columns) == 1 else "",
         "database",
-        f"{reason} (SQLSTATE {error.sqlstate})",
+        error.message,
         value,
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from feedmill.errors import StoreError
+from feedmill.records import MAX_REASON_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ class RefusedError(StoreError):
         What the database named, or "".
     reason : str
         Its own words. They may quote values: for reject files, not for logs.
+    message : str
+        Them and the SQLSTATE, as a reject has it: on one line, cut.
     """
 
     def __init__(self, sqlstate: str, reason: str, constraint: str = "", column: str = "") -> None:
@@ -45,6 +48,7 @@ class RefusedError(StoreError):
         self.reason = reason
         self.constraint = constraint
         self.column = column
+        self.message = f"{' '.join(reason.split())[:MAX_REASON_CHARACTERS]} (SQLSTATE {sqlstate})"
 
 
 class Transaction(Protocol):
