@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -201,15 +202,20 @@ def test_another_dealers_hashes_live_on(postgres: PostgresRig, tmp_path: Path) -
     assert postgres.query("SELECT 1 FROM feedmill_outside") == []
 
 
-def test_a_file_of_an_older_version_is_brought_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def aged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqliteRig:
+    """Make a file as it was before there were snapshots."""
     rig = SqliteRig(tmp_path)
     names = [name for name in migration_names("sqlite") if name < "006"]
     with monkeypatch.context() as patch:
         patch.setattr("feedmill.products.migrations.migration_names", lambda _dialect: names)
         with rig.opened():
             rig.add_dealers()
+    return rig
+
+
+def test_a_file_of_an_older_version_is_brought_up_to_date(aged: SqliteRig, tmp_path: Path) -> None:
+    rig = aged
     rig.execute(
         "INSERT INTO outbox (event_id, key, op, payload, attempts) VALUES ('e', 'k', 'inserted', '{}', 3)",
         "INSERT INTO product_integration (run_id, feed, record, status, outcome, mended_record)"
@@ -220,3 +226,32 @@ def test_a_file_of_an_older_version_is_brought_up_to_date(
     assert snapshot(rig, write_feed(tmp_path / "b.csv", rows(4))).discontinued == 2
     assert rig.query("SELECT event_id, attempts FROM outbox WHERE key = 'k'") == [("e", 3)]
     assert rig.query("SELECT mended_record FROM product_integration WHERE run_id = 'r'") == [(7,)]
+    assert rig.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_what_users_have_put_on_a_table_survives_a_new_version(aged: SqliteRig, tmp_path: Path) -> None:
+    objects = "SELECT type, name, sql FROM sqlite_master WHERE name LIKE 'shop%' ORDER BY name"
+    aged.execute(
+        "ALTER TABLE outbox ADD COLUMN shop text DEFAULT 'berlin'",
+        "CREATE TABLE shop_log (event integer REFERENCES outbox (id) ON DELETE CASCADE, op text)",
+        "CREATE TABLE shop_runs (run_id text, sku text)",
+        "CREATE TRIGGER shop_event AFTER INSERT ON outbox"
+        " BEGIN INSERT INTO shop_log VALUES (new.id, new.op); END",
+        "CREATE TRIGGER shop_run AFTER INSERT ON product_integration"
+        " BEGIN INSERT INTO shop_runs VALUES (new.run_id, new.sku); END",
+        "CREATE INDEX shop_ops ON outbox (op, shop)",
+        "CREATE INDEX shop_skus ON product_integration (sku)",
+        "CREATE VIEW shop_waiting AS SELECT o.id, l.op FROM outbox AS o JOIN shop_log AS l ON l.event = o.id",
+        "INSERT INTO outbox (event_id, key, op, payload, shop) VALUES ('e', 'k', 'inserted', '{}', 'rome')",
+    )
+    before = aged.query(objects)
+    assert len(before) == 7
+    process_feeds(write_feed(tmp_path / "all.csv", ALL), aged.url)
+    assert snapshot(aged, write_feed(tmp_path / "b.csv", rows(4))).discontinued == 2
+    assert aged.query(objects) == before
+    told = aged.query("SELECT op, count(*) FROM shop_waiting GROUP BY op ORDER BY op")
+    assert told == [("discontinued", 2), ("inserted", 1 + len(ALL))]
+    assert aged.query("SELECT shop, count(*) FROM outbox GROUP BY shop ORDER BY shop")[1] == ("rome", 1)
+    assert aged.query("SELECT count(*) FROM shop_runs") == [(len(ALL) + 2,)]
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        aged.execute("INSERT INTO outbox (event_id, key, op, payload) VALUES ('f', 'k', 'sold', '{}')")
