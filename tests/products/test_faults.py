@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from feedmill.errors import RunError, UsageError
+from feedmill.products import process_feeds
 from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
 from feedmill.products.postgres import PostgresProducts
@@ -95,6 +96,23 @@ def test_a_finished_run_is_not_resumed(sql_rig: SqlRig, tmp_path: Path) -> None:
     process(sql_rig, feed)
     with pytest.raises(UsageError, match="no unfinished run"):
         process(sql_rig, feed, options=RunOptions(resume=True))
+
+
+def test_a_run_is_not_resumed_when_a_later_one_has_finished(
+    sql_rig: SqlRig, tmp_path: Path, short_ranges: int
+) -> None:
+    feed = write_feed(tmp_path / "a.csv", rows(60))
+    options = RunOptions(chunk_size=short_ranges)
+    with pytest.raises(RunError, match="CrashError"):
+        run_meddled(sql_rig, feed, options, 2, crash, 1)
+    # The later one may have been a snapshot: the tables are the same.
+    later = process_feeds(feed, sql_rig.url, snapshot=True)
+    before = sql_rig.tables()
+    [(broken_off,)] = sql_rig.query("SELECT run_id FROM feedmill_runs WHERE finished_at IS NULL")
+    told = f"run {broken_off} was broken off, but run {later.run_id} of the same feed"
+    with pytest.raises(UsageError, match=told):
+        process(sql_rig, feed, options=replace(options, resume=True))
+    assert sql_rig.tables() == before
 
 
 def test_a_lost_connection_doubles_nothing(postgres: PostgresRig, tmp_path: Path, short_ranges: int) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from feedmill.errors import StoreError, UsageError
 from feedmill.schema import Field, Schema
+from feedmill.stores import ledger
 from tests.stores.feeding import CHUNK_BYTES, CrashError, Ranges, Result, load, parts_of, run_info
 from tests.stores.model import Model
 from tests.stores.rigs import NO_RETRY
@@ -149,6 +151,39 @@ class ResumeSuite:
         load(rig.sink(SMALL), SMALL, FEED)
         with pytest.raises(UsageError, match="no unfinished run"):
             resume(rig, "upsert", 1)
+
+    def test_a_run_is_not_resumed_when_a_later_one_has_finished(self, rig: Rig) -> None:
+        with pytest.raises(CrashError):
+            load(rig.sink(SMALL), SMALL, FEED, run_info("first"), before=crash_before(CHUNK_BYTES))
+        load(rig.sink(SMALL, mode="ignore"), SMALL, FEED, run_info("second", source="feed-2"))
+        before = rig.query("SELECT * FROM feedmill_runs ORDER BY run_id")
+        with pytest.raises(
+            UsageError, match=r"run first was broken off, but run second .* has come to its end"
+        ):
+            resume(rig, "upsert", 1)
+        assert rig.query("SELECT * FROM feedmill_runs ORDER BY run_id") == before
+        # Another table's runs, and those of other feeds, are nothing to it; nor is one that is unfinished.
+        rig.execute("UPDATE feedmill_runs SET target = 'table other, upsert' WHERE run_id = 'second'")
+        load(rig.sink(SMALL), SMALL, FEED, replace(run_info("third", source="x"), feeds=("other.csv",)))
+        with pytest.raises(CrashError):
+            load(rig.sink(SMALL), SMALL, FEED, run_info("fourth"), before=crash_before(CHUNK_BYTES))
+        assert resume(rig, "upsert", 1).run.run_id == "fourth"
+        with pytest.raises(UsageError, match="but run fourth"):
+            resume(rig, "upsert", 1)
+
+    def test_runs_keep_their_order_when_the_clock_is_set_back(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        days = iter(["2026-03-02", "2026-03-01", "2025-03-01", "2026-03-03"])
+        monkeypatch.setattr(ledger, "now", lambda: f"{next(days, '2026-03-04')}T00:00:00.000000+00:00")
+        for name in ("first", "second", "third", "fourth"):
+            with pytest.raises(CrashError):
+                load(rig.sink(SMALL), SMALL, FEED, run_info(name), before=crash_before(CHUNK_BYTES))
+        runs = rig.query("SELECT run_id, started_at FROM feedmill_runs ORDER BY started_at")
+        assert [name for name, _ in runs] == ["first", "second", "third", "fourth"]
+        assert runs[1] == ("second", "2026-03-02T00:00:00.000001+00:00")
+        assert runs[3][1] == "2026-03-03T00:00:00.000000+00:00"
+        assert resume(rig, "upsert", 1).run.run_id == "fourth"
 
     def test_resuming_wants_the_same_feed_and_settings(self, rig: Rig) -> None:
         with pytest.raises(CrashError):

@@ -65,10 +65,10 @@ class SqlIntegrations[T: Transaction]:
             # Such a run is continued as one, or it would end without what it was to do at its end.
             target = f"{TARGET}, snapshot"
         session = self.database.session(run.run_id)
-        started_at = ledger.now()
+        beginning = ledger.Beginning()
         try:
             effective = session.transact(
-                lambda transaction: ledger.begin(transaction, run, target, self.lanes, started_at)
+                lambda transaction: ledger.begin(transaction, run, target, self.lanes, beginning)
             )
             self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
         finally:

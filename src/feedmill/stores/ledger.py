@@ -12,7 +12,10 @@ part after a crash, a lost reply to COMMIT, and a second process that resumes th
 anywhere but in the transaction would be wrong after a crash between the two writes.
 
 A new run over the same feed loads it again: its ledger rows carry its own run id. `resume` continues the last
-unfinished run of that source and target, and only if its ranges would come out the same.
+unfinished run of that source and target, and only if its ranges would come out the same, and no later run of
+the same feed has come to its end: what the later one has written would be written over.
+
+Which run is the later one is no matter of clocks, which are set back: see `Beginning`.
 
 Stores and products share all of this: `create` the tables, `begin` or `resume`, `apply` parts, `finish`.
 """
@@ -20,7 +23,7 @@ Stores and products share all of this: `create` the tables, `begin` or `resume`,
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from feedmill.errors import StoreError, UsageError
@@ -61,6 +64,8 @@ TABLES = (
 )
 # The feed and lane of work that precedes all parts, such as emptying the table.
 BEFORE_ALL = -1
+# Between the beginnings of two runs, at least: what a moment is written down to.
+TICK = timedelta(microseconds=1)
 
 CLAIM = (
     "INSERT INTO feedmill_ledger (run_id, feed, lane, lo, hi) VALUES (?, ?, ?, ?, ?)"
@@ -192,8 +197,31 @@ def create(transaction: Transaction) -> None:
         transaction.execute(statement)
 
 
+class Beginning:
+    """The moment at which a run begins: later than any other run's in that database, whatever the clock says.
+
+    It is chosen at the first try of the transaction that registers the run, and by it a repeated try knows
+    its own row.
+
+    Thread safety
+    -------------
+    one thread
+    """
+
+    def __init__(self) -> None:
+        self._moment = ""
+
+    def of(self, transaction: Transaction) -> str:
+        """Choose the moment, once."""
+        if not self._moment:
+            [(last,)] = transaction.execute("SELECT max(started_at) FROM feedmill_runs")
+            after = "" if last is None else moment(datetime.fromisoformat(text(last)) + TICK)
+            self._moment = max(now(), after)
+        return self._moment
+
+
 def begin(
-    transaction: Transaction, run: RunInfo, target: str, lanes: int, started_at: str | None = None
+    transaction: Transaction, run: RunInfo, target: str, lanes: int, beginning: Beginning | None = None
 ) -> RunInfo:
     """Register a run, or find the one to continue.
 
@@ -206,8 +234,8 @@ def begin(
         What is loaded, such as ``table items, upsert``: a run is continued into the same one.
     lanes : int
         How many lanes the run has.
-    started_at : str, optional
-        `now()`, taken before the first try of the transaction: by it a repeated try knows its own row.
+    beginning : Beginning, optional
+        The same for all tries of the transaction.
 
     Returns
     -------
@@ -221,14 +249,14 @@ def begin(
     """
     if run.resume:
         return resume(transaction, run, target, lanes)
-    moment = started_at or now()
+    started_at = (beginning or Beginning()).of(transaction)
     transaction.execute(
         "INSERT INTO feedmill_runs (run_id, source, target, feeds, lanes, chunk_size, plan, started_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (run.run_id, run.source, target, json.dumps(run.feeds), lanes, run.chunk_size, run.plan, moment),
+        (run.run_id, run.source, target, json.dumps(run.feeds), lanes, run.chunk_size, run.plan, started_at),
     )
     found = transaction.execute("SELECT started_at FROM feedmill_runs WHERE run_id = ?", (run.run_id,))
-    if found != [(moment,)]:
+    if found != [(started_at,)]:
         raise UsageError(f"There is a run {run.run_id} already; give each run an id of its own.")
     return run
 
@@ -240,7 +268,7 @@ def resume(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> R
             "Standard input cannot be resumed, as it cannot be read twice; resume a run over files."
         )
     rows = transaction.execute(
-        "SELECT run_id, source, lanes, chunk_size, plan FROM feedmill_runs"
+        "SELECT run_id, source, lanes, chunk_size, plan, started_at FROM feedmill_runs"
         " WHERE target = ? AND (source = ? OR feeds = ?) AND finished_at IS NULL ORDER BY started_at DESC, "
         "run_id DESC",
         (target, run.source, json.dumps(run.feeds)),
@@ -256,7 +284,8 @@ def resume(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> R
             f"There is no unfinished run of {', '.join(run.feeds)} into this target ({target}); run it "
             "without --resume."
         )
-    run_id, _, old_lanes, old_chunk_size, old_plan = same[0]
+    run_id, _, old_lanes, old_chunk_size, old_plan, started_at = same[0]
+    _check_last(transaction, run, target, text(run_id), text(started_at))
     if (old_lanes, old_chunk_size) != (lanes, run.chunk_size):
         raise UsageError(
             f"Run {run_id} was started with {old_lanes} lanes and chunks of {old_chunk_size} bytes; resume "
@@ -271,6 +300,33 @@ def resume(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> R
     return RunInfo(text(run_id), run.source, run.feeds, run.chunk_size, run.plan, resume=True)
 
 
+def _check_last(transaction: Transaction, run: RunInfo, target: str, run_id: str, started_at: str) -> None:
+    """Refuse to go on with a run when a later one of the same feed has come to its end."""
+    rows = transaction.execute(
+        "SELECT run_id, target FROM feedmill_runs WHERE (source = ? OR feeds = ?) AND started_at > ?"
+        " AND finished_at IS NOT NULL ORDER BY started_at DESC, run_id DESC",
+        (run.source, json.dumps(run.feeds), started_at),
+    )
+    later = [text(other) for other, theirs in rows if _place(text(theirs)) == _place(target)]
+    if later:
+        raise UsageError(
+            f"{', '.join(run.feeds)}: run {run_id} was broken off, but run {later[0]} of the same feed began "
+            "after it and has come to its end. To go on with the older one would write over what the later "
+            "one has written, so there is nothing to resume; to load the feed once more, run it without "
+            "--resume."
+        )
+
+
+def _place(target: str) -> str:
+    """Say where a target's rows go, however they go there."""
+    return target.rpartition(", ")[0] or target
+
+
 def now() -> str:
     """Give this moment as text that sorts by time and reads the same in every database."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return moment(datetime.now(UTC))
+
+
+def moment(when: datetime) -> str:
+    """Write a moment in UTC down, to the microsecond."""
+    return when.isoformat(timespec="microseconds")

@@ -100,14 +100,14 @@ class TableSink[T: Transaction]:
         """Prepare the tables, register the run or find the one to continue; see `protocol.Sink`."""
         self._tables.open()
         session = self._tables.session(run.run_id, staged=False)
-        started_at = ledger.now()
+        beginning = ledger.Beginning()
 
         def prepare(transaction: T) -> tuple[Layout, RunInfo]:
             self._tables.lock_creation(transaction)
             ledger.create(transaction)
             layout = self._tables.layout(transaction, self._key, self._merge_mode)
             target = f"table {self._tables.table}, {self.mode}"
-            return layout, ledger.begin(transaction, run, target, self.lanes, started_at)
+            return layout, ledger.begin(transaction, run, target, self.lanes, beginning)
 
         try:
             self._layout, effective = session.transact(prepare)
