@@ -31,6 +31,9 @@ settings.load_profile("feedmill-ci" if IS_CI else "feedmill")
 
 pytest_plugins = ["tests.postgres_server", "tests.brokers", "tests.command"]
 
+# The tests start hundreds of interpreters; each would else compile all of feedmill.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 EXEMPT = "on this interpreter"
 
 

@@ -1,24 +1,34 @@
 """Killed, or out of disk space, at the first, second, third … call of each kind that leaves something behind.
 
 strace does it: it counts a thread's calls of one kind, and ends the process at, or fails, the one asked for.
-Random moments are many but miss what takes no time; these do not. `make torture` takes every call up to
-`DENSE`, a plain run of the tests some of them.
+Random moments are many but miss what takes no time; these do not. How many calls there are is counted first.
+`make torture` takes every call up to `DENSE`, a plain run of the tests the first, the last, and some between.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from math import ceil, log
+from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FAULTS, Undisturbed
+from benchmarks.feeds import write_feed
+from tests.faults.conftest import FAULTS, RECORDS, Undisturbed
 from tests.faults.shop import Shop, differences, ended
 
 IS_TORTURE = FAULTS >= 100
 DENSE = 120
-"""Calls of one kind that are each taken; of those after them every third or so."""
+"""Calls of one kind that are each taken; of those after them the 240th, 480th …, and the last."""
+
+SPARSE = 20
+"""From one call that a plain run takes to the next, at most so many times as far; the last is taken."""
+
+SEEING_FEW = "--seccomp-bpf"
+"""Stop the program at the calls that are watched only, and not at all; strace 6.1 then sends no signal."""
 
 HOW_TO_INSTALL = "strace is not installed: on Debian, apt-get install strace"
 
@@ -31,65 +41,88 @@ KILLED_AT = [
 FAILS_AT = [
     ("sqlite", "pwrite64", "ENOSPC"),
     ("sqlite", "write", "ENOSPC"),
-    ("postgresql", "write", "ENOSPC"),
-    ("postgresql", "fsync", "ENOSPC"),
     ("sqlite", "pwrite64", "EIO"),
     ("sqlite", "fdatasync", "EIO"),
+    ("postgresql", "write", "ENOSPC"),
+    ("postgresql", "fsync", "ENOSPC"),
     ("postgresql", "write", "EFBIG"),
     ("postgresql", "write", "EINTR"),
 ]
-TOLD = [("sqlite", "pwrite64"), ("postgresql", "sendto")]
+CALLS = sorted({call for _, call, *_ in [*KILLED_AT, *FAILS_AT]})
+CALL = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)
 
 
-def moments() -> Iterator[int]:
-    """Count calls: every one, then ever fewer; strace counts to 65,535."""
-    call = 1
-    while call < 1 << 16:
-        yield call
-        call = call + 1 if IS_TORTURE and call < DENSE else call * (2 if IS_TORTURE else 20)
-
-
-def strace(call: str, what: str) -> list[str]:
-    """Run the program that follows, and do something to a system call of its."""
+def strace(*options: str) -> list[str]:
+    """Run the program that follows, and watch its system calls, or do something to one."""
     if shutil.which("strace") is None:
         pytest.skip(HOW_TO_INSTALL)
-    # Not with --seccomp-bpf: there strace 6.1 does not count.
-    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
+    return ["strace", "-f", "-qq", *options]
 
 
-@pytest.mark.parametrize(("shop", "call"), KILLED_AT, indirect=["shop"])
-def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, call: str) -> None:
-    for number in moments():
+def told(call: str, what: str, *options: str) -> list[str]:
+    return strace(*options, "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}")
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a feed of five ranges, or of twenty for torture: each point of it is two processes."""
+    path = tmp_path_factory.mktemp("moments") / "offers.csv"
+    write_feed(path, RECORDS if IS_TORTURE else RECORDS // 4, seed=11, bad=0.05, repeats=0.2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def counted(shop: Shop, undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Counter[str]:
+    """Count the calls of a run, of each kind those of the thread that has most."""
+    shop.reset()
+    log = tmp_path_factory.mktemp("strace") / "calls"
+    code, err = ended(shop.start(under=strace(SEEING_FEW, "-o", str(log), "-e", f"trace={','.join(CALLS)}")))
+    assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state)
+    most: Counter[str] = Counter()
+    for (_, call), number in Counter(CALL.findall(log.read_text("utf-8", "replace"))).items():
+        most[call] = max(most[call], number)
+    return most
+
+
+def moments(count: int) -> list[int]:
+    """Choose among so many calls of one kind."""
+    assert count, "there is no such call"
+    if IS_TORTURE:
+        doubled = [DENSE << times for times in range(1, count.bit_length()) if DENSE << times < count]
+        return sorted({*range(1, min(count, DENSE) + 1), *doubled, count})
+    steps = ceil(log(count, SPARSE)) or 1
+    return sorted({round(count ** (step / steps)) for step in range(steps + 1)})
+
+
+@pytest.mark.parametrize(("shop", "call"), KILLED_AT, indirect=["shop"], scope="module")
+def test_killed_at_a_call(shop: Shop, undisturbed: Undisturbed, counted: Counter[str], call: str) -> None:
+    killed = 0
+    for number in moments(counted[call]):
         shop.reset()
-        code, err = ended(shop.start(under=strace(call, f"signal=SIGKILL:when={number}")))
+        code, err = ended(shop.start(under=told(call, f"signal=SIGKILL:when={number}")))
         if code != -signal.SIGKILL:
-            # No thread calls it that often.
+            # This time no thread has called it that often.
             assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state)
-            return
+            continue
+        killed += 1
         found = differences(shop.complete(), undisturbed.state)
         assert not found, f"killed at a thread's {call} number {number}: {found} differ"
+    assert killed, "strace does not do what it is told"
 
 
-@pytest.mark.parametrize(("shop", "call", "error"), FAILS_AT, indirect=["shop"])
-def test_a_call_that_fails(shop: Shop, undisturbed: Undisturbed, call: str, error: str) -> None:
+@pytest.mark.parametrize(("shop", "call", "error"), FAILS_AT, indirect=["shop"], scope="module")
+def test_a_call_that_fails(
+    shop: Shop, undisturbed: Undisturbed, counted: Counter[str], call: str, error: str
+) -> None:
     """The run stops and says so, or does not need the call; it is continued when there is room."""
-    harmless = 0
-    for number in moments():
+    stopped = 0
+    for number in moments(counted[call]):
         shop.reset()
-        code, err = ended(shop.start(under=strace(call, f"error={error}:when={number}")))
+        code, err = ended(shop.start(under=told(call, f"error={error}:when={number}", SEEING_FEW)))
         assert "Traceback" not in err, (number, err)
         assert code in {1, 3}, (number, err)
+        stopped += code == 3
         found = differences(shop.complete(), undisturbed.state)
         assert not found, f"{error} at a thread's {call} number {number}: {found} differ"
-        harmless = harmless + 1 if code == 1 else 0
-        # Once may be a call that does not matter; again, and no thread calls it that often.
-        if harmless == (2 if IS_TORTURE else 1):
-            return
-
-
-@pytest.mark.parametrize(("shop", "call"), TOLD, indirect=["shop"])
-def test_strace_does_what_it_is_told(shop: Shop, call: str) -> None:
-    """Or the tests above would see undisturbed runs."""
-    shop.reset()
-    code, _ = ended(shop.start(under=strace(call, "signal=SIGKILL:when=20")))
-    assert code == -signal.SIGKILL
+    # What a signal interrupts is called again.
+    assert bool(stopped) == (error != "EINTR")
