@@ -4,6 +4,8 @@ With FEEDMILL_TEST_CHECKPOINT=apart it is the negative control: the ledger is wr
 own, after the one it is about, as if a checkpoint file were kept. Given a number besides, as in ``apart:3``,
 it kills itself between the two, that many parts on.
 
+With FEEDMILL_TEST_CHECKPOINT=hasty it waits less for a server that is gone when it is told to end.
+
 With FEEDMILL_TEST_CHECKPOINT=ending:3 it kills itself before the third statement of what a snapshot does in
 the end, with ending:0 when that is committed.
 """
@@ -21,7 +23,7 @@ from feedmill.products.database import SqlDatabase
 from feedmill.products.journal import SqlIntegrations
 from feedmill.products.memory import Memory
 from feedmill.products.snapshot import Snapshot
-from feedmill.stores import ledger
+from feedmill.stores import ledger, retry
 from feedmill.stores.protocol import LaneOutcome, RangePart
 from feedmill.stores.transaction import Given, Session, Transaction, Value
 
@@ -92,6 +94,8 @@ if __name__ == "__main__":
     dies_at = int(number or 0)
     if checkpoint == "apart":
         ledger.Ledger.apply = apply_apart  # type: ignore[method-assign]
+    if checkpoint == "hasty":
+        retry.DRAIN_S = 2.0  # type: ignore[misc]  # of this process only
     if checkpoint == "ending":
         die_in_the_ending()
     sys.exit(main())

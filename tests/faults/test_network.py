@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from time import monotonic
 
 import pytest
 
+from tests.command import has_ended
 from tests.faults.conftest import FAULTS, Undisturbed
 from tests.faults.shop import PostgresShop, Shop, differences, ended
 from tests.postgres_server import PostgresServer
@@ -26,11 +29,11 @@ SENT_BYTES = 2 << 20
 
 @contextmanager
 def proxied(
-    shop: Shop, server: PostgresServer, is_last: Callable[[bytes], bool]
+    shop: Shop, server: PostgresServer, is_last: Callable[[bytes], bool], *, is_silent: bool = False
 ) -> Iterator[tuple[str, Proxy]]:
     """Put a proxy in the way; give the URL that leads through it."""
     assert isinstance(shop.database, PostgresShop)
-    proxy = Proxy(server.port, is_last)
+    proxy = Proxy(server.port, is_last, is_silent=is_silent)
     try:
         yield shop.database.url.replace(f":{server.port}/", f":{proxy.port}/") + "?sslmode=disable", proxy
     finally:
@@ -77,3 +80,42 @@ def test_replies_to_commit_that_are_lost(
         code, err = ended(shop.start("--to", url))
         assert proxy.cuts >= 3
     assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state), err
+
+
+@pytest.mark.parametrize(
+    ("is_silent", "signals"), [(True, 1), (True, 2), (False, 1)], ids=["silent", "silent-twice", "refusing"]
+)
+def test_told_to_end_while_the_server_is_gone(
+    shop: Shop, undisturbed: Undisturbed, postgres_server: PostgresServer, signals: int, is_silent: bool
+) -> None:
+    """A drain, or a cancelled run, does not wait for it; what is committed stays, and the run is resumed."""
+    shop.reset()
+    seen = 0
+
+    def is_gone(block: bytes) -> bool:
+        # From the middle of the run on, for ever.
+        nonlocal seen
+        seen += b"COMMIT\0" in block
+        return seen > 20
+
+    with proxied(shop, postgres_server, is_gone, is_silent=is_silent) as (url, proxy):
+        process = shop.start("--to", url, checkpoint="hasty")
+        while not proxy.cuts:
+            assert not has_ended(process)
+        if not is_silent:
+            proxy.refuse()
+        started = monotonic()
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            # Two that come at once are one.
+            has_ended(process)
+        code, err = ended(process)
+        elapsed_s = monotonic() - started
+    # Statements have two minutes, and another try five.
+    assert elapsed_s < 60, err
+    assert "Traceback" not in err
+    if signals == 1:
+        assert (code, "the run was told to end, and waits for it no longer" in err) == (3, True), err
+    else:
+        assert code == 130, err
+    assert not differences(shop.complete(), undisturbed.state)

@@ -12,7 +12,7 @@ from feedmill.products.journal import SqlIntegrations
 from feedmill.products.lot import SqlLot
 from feedmill.products.postgres import PostgresProducts
 from feedmill.report import Outcomes
-from feedmill.stores.postgres import PostgresTransaction
+from feedmill.stores.postgres_transaction import PostgresTransaction
 from feedmill.stores.protocol import LaneReject, RangePart
 from tests.products.feeds import rows, write_feed
 from tests.products.rigs import PostgresRig

@@ -39,10 +39,15 @@ class Proxy:
         self._threads = [threading.Thread(target=self._accept, name="proxy-accept")]
         self._threads[0].start()
 
-    def close(self) -> None:
+    def refuse(self) -> None:
+        """Take no connections any more."""
         # A listener that another thread waits on is woken by shutdown, not by close.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def close(self) -> None:
+        self.refuse()
         with self._lock:
             sockets = list(self._sockets)
         for each in sockets:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from feedmill.schema import Field, Schema
     from feedmill.stores.merge import Mode
-    from feedmill.stores.postgres import PostgresTransaction
+    from feedmill.stores.postgres_transaction import PostgresTransaction
     from feedmill.stores.sqlite import SqliteTransaction
     from tests.stores.feeding import Row, Value
 

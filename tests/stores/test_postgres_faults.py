@@ -14,8 +14,9 @@ import pytest
 from feedmill.errors import StoreError, UrlError
 from feedmill.schema import Field, Schema
 from feedmill.stores.ddl import TableName
-from feedmill.stores.postgres import PostgresDatabase, PostgresOptions, PostgresTransaction
+from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
 from feedmill.stores.postgres_table import PostgresTables
+from feedmill.stores.postgres_transaction import PostgresTransaction
 from feedmill.stores.retry import RetryPolicy
 from feedmill.stores.table import TableSink
 from feedmill.stores.url import parse_url

@@ -1,9 +1,10 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from feedmill.errors import StoreError
-from feedmill.stores.retry import Backoff, RetryPolicy, Verdict, verdict
+from feedmill.stores.retry import CANCEL_S, DRAIN_S, Backoff, Haste, RetryPolicy, Verdict, verdict
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,31 @@ def test_a_wait_is_a_random_part_of_its_bound() -> None:
 
 def test_gives_up_by_time() -> None:
     assert not Backoff(RetryPolicy(give_up_s=0.0), threading.Event()).wait()
+
+
+@pytest.mark.parametrize("tell", [Haste.hurry, Haste.cancel])
+def test_a_run_that_is_told_to_end_waits_less(
+    monkeypatch: pytest.MonkeyPatch, tell: Callable[[Haste], None]
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("feedmill.stores.retry.time.monotonic", lambda: now)
+    haste = Haste()
+    backoff = Backoff(RetryPolicy(give_up_s=300.0), Recorder(), haste)
+    assert backoff.wait()
+    now += 200
+    tell(haste)
+    limit_s = DRAIN_S if tell is Haste.hurry else CANCEL_S
+    # Told to end when the time is nearly up, it still has some: what is gone may come back.
+    for _ in range(2):
+        now += limit_s / 2 - 0.1
+        assert backoff.wait()
+    now += 0.3
+    assert not backoff.wait()
+    # Told again, it is not given more.
+    tell(haste)
+    assert not backoff.wait()
+    # What begins to fail later has its own time.
+    assert Backoff(RetryPolicy(), Recorder(), haste).wait()
 
 
 def test_stop_ends_the_wait() -> None:

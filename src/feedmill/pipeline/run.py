@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from feedmill.errors import RunError
 from feedmill.pipeline.execution import Asked, Execution
 from feedmill.report import Report
+from feedmill.stores.protocol import hurry
 from feedmill.watchdog import Stall, Watchdog, log_stall
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class Pipeline:
         What is read is finished, to the end of a range if the run can be resumed, and committed; then it
         ends.
         """
+        hurry(self._config.sink)
         self._messages.put(Asked.STOP)
 
     def cancel(self) -> None:
         """End the run now: what is not committed is rolled back."""
         self._is_cancelled = True
+        hurry(self._config.sink)
         self._messages.put(Asked.CANCEL)
 
     def run(self) -> Report:

@@ -120,5 +120,8 @@ class SqlDatabase[T: Transaction](Protocol):
     def close(self) -> None:
         """Close; sessions are closed before."""
 
+    def hurry(self) -> None:
+        """Wait only a little longer for a database that does not answer; also from a signal handler."""
+
     def abort(self) -> None:
         """Stop what runs, from any thread, and close."""

@@ -112,6 +112,10 @@ class SqlIntegrations[T: Transaction]:
                 self._snapshot.discontinue(self.database, transaction, run_id, self._memory)
             self._snapshot.recount(transaction, run_id)
 
+    def hurry(self) -> None:
+        """Wait less for a database that does not answer."""
+        self.database.hurry()
+
     def abort(self) -> None:
         """Stop; the run stays resumable."""
         self.database.abort()

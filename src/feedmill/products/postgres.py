@@ -13,16 +13,10 @@ from feedmill.errors import UsageError
 from feedmill.products.database import WRITTEN_TABLES, Written
 from feedmill.products.rehearsal import RehearsalSession, rehearsal_tables
 from feedmill.products.staged import LISTED, LISTED_COLUMNS, empty, fields_fed, staging_tables
-from feedmill.stores.postgres import (
-    FREE_PLANS,
-    PIN_PLANS,
-    PostgresDatabase,
-    PostgresOptions,
-    PostgresTransaction,
-    sql,
-)
+from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
 from feedmill.stores.postgres_ring import PostgresRing
 from feedmill.stores.postgres_table import CREATION_LOCK, MAX_DEFAULT_LANES
+from feedmill.stores.postgres_transaction import FREE_PLANS, PIN_PLANS, PostgresTransaction, sql
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Session
 from feedmill.stores.url import Target
@@ -222,6 +216,10 @@ class PostgresProducts:
                 connection.execute("ROLLBACK")
             self.database.give_back(connection)
         self.database.close()
+
+    def hurry(self) -> None:
+        """Wait less for what does not answer."""
+        self.database.hurry()
 
     def abort(self) -> None:
         """Cancel what runs."""

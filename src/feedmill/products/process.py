@@ -29,7 +29,7 @@ from feedmill.readers import find_feeds
 from feedmill.report import Report
 from feedmill.runs import RunOptions, run_feeds
 from feedmill.schema import Schema
-from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
+from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo, hurry
 
 
 def product_schema() -> Schema:
@@ -157,6 +157,10 @@ class ProductSink[L: Lot]:
     def finish(self) -> None:
         """Mark the run finished."""
         self._job.integrations.finish()
+
+    def hurry(self) -> None:
+        """Wait less for a store that does not answer; see `feedmill.stores.protocol.Hasty`."""
+        hurry(self._job.integrations)
 
     def abort(self) -> None:
         """Stop; the run stays resumable."""

@@ -182,6 +182,7 @@ class Relay[T: Transaction]:
 
     def stop(self) -> None:
         """Finish the event under way, mark what was sent, and end."""
+        self._database.hurry()
         self._bell.stop()
 
     def cancel(self) -> None:

@@ -185,6 +185,10 @@ class SqliteProducts:
                 connection.execute("ROLLBACK")
             self.database.disconnect(connection)
 
+    def hurry(self) -> None:
+        """Wait less for what does not answer."""
+        self.database.hurry()
+
     def abort(self) -> None:
         """Interrupt what runs."""
         self.database.abort()

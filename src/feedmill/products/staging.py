@@ -131,6 +131,7 @@ class StagingTable[T: Transaction]:
 
     def stop(self) -> None:
         """Finish the transaction under way, and end."""
+        self._database.hurry()
         if self._bell is not None:
             self._bell.stop()
 

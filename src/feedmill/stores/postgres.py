@@ -1,10 +1,10 @@
-"""PostgreSQL: connections, transactions, retries. The only module that imports psycopg.
+"""PostgreSQL: connections, transactions, retries. Nothing but it and what it owns imports psycopg.
 
 ::
 
     PostgresDatabase    the pool of one run: open(), session(role, prepare), close(), abort()
     PostgresSession     one connection for one thread; transact(work) retries by SQLSTATE
-    PostgresTransaction execute, copy, savepoint
+    PostgresTransaction execute, copy, savepoint; in postgres_transaction
 
 Load tables with `postgres_table`. For tables of your own::
 
@@ -23,14 +23,15 @@ timeouts.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, LiteralString
+from time import monotonic
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from feedmill.errors import StoreError, UrlError
 from feedmill.stores.postgres_connection import (
@@ -41,27 +42,22 @@ from feedmill.stores.postgres_connection import (
     LimitedConnection,
     SilentServerError,
 )
-from feedmill.stores.retry import Backoff, RetryPolicy, Verdict, verdict
-from feedmill.stores.transaction import RefusedError
+from feedmill.stores.postgres_transaction import PostgresTransaction
+from feedmill.stores.retry import CANCEL_S, Backoff, Haste, RetryPolicy, Verdict, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from feedmill.stores.transaction import Given, Value
     from feedmill.stores.url import Target
 
-# Signature, flags and header extension length of COPY BINARY; and its end. PostgreSQL "COPY, binary format".
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_TRAILER = b"\xff\xff"
-
-# Index probes only. Fed with a few thousand rows that nobody has analysed, the planner may else read the
-# whole target: measured at 3 million rows, 31,000 instead of 212,000 rows a second.
-PIN_PLANS = (
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
-)
-FREE_PLANS = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_seqscan = on"
-
 APPLICATION_NAME_BYTES = 63  # NAMEDATALEN - 1
+
+CLOSE_S = 1.0
+"""Seconds for each of the pool's threads to end when a run is broken off; one that connects to a silent host,
+which takes half a minute, is left behind."""
+
+TURN_S = 1.0
+"""Between two looks whether a run that waits for a connection was told to end."""
 
 STOPPED = "{}: the run was stopped; continue it with --resume."
 ADVICE = {
@@ -100,58 +96,6 @@ class PostgresOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-class PostgresTransaction:
-    """An open transaction.
-
-    Attributes
-    ----------
-    connection : LimitedConnection
-        For what the methods do not offer.
-
-    Thread safety
-    -------------
-    one thread
-    """
-
-    def __init__(self, connection: LimitedConnection) -> None:
-        self.connection = connection
-
-    def execute(self, statement: str, parameters: Sequence[Given] = ()) -> list[tuple[Value, ...]]:
-        """Run a statement, or several without parameters, and fetch the rows of the last that has any."""
-        if parameters:
-            cursor = self.connection.execute(sql(statement.replace("?", "%s")), parameters)
-        else:
-            cursor = self.connection.execute(sql(statement))
-        rows: list[tuple[Value, ...]] = []
-        while True:
-            if cursor.description:
-                rows = cursor.fetchall()
-            if not cursor.nextset():
-                return rows
-
-    def copy(self, table: str, blocks: Iterable[bytes]) -> None:
-        """Send COPY BINARY tuples, best as `bytes` of 64 to 128 KiB: others psycopg copies again."""
-        with (
-            self.connection.cursor() as cursor,
-            cursor.copy(sql(f"COPY {table} FROM STDIN (FORMAT BINARY)")) as copy,
-        ):
-            copy.write(COPY_HEADER)
-            for block in blocks:
-                copy.write(block)
-            copy.write(COPY_TRAILER)
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo the block when it raises; turn an error about rows into RefusedError."""
-        try:
-            with self.connection.transaction():
-                yield
-        except psycopg.Error as error:
-            if error.sqlstate is not None and verdict(error.sqlstate) is Verdict.DATA:
-                raise refused(error) from None
-            raise
-
-
 class PostgresDatabase:
     """A PostgreSQL database for the length of a run.
 
@@ -170,6 +114,7 @@ class PostgresDatabase:
         self.target = target
         self.options = options or PostgresOptions()
         self.stop = threading.Event()
+        self.haste = Haste()
         self._lock = threading.Lock()
         # Guarded by _lock: connections in the hands of sessions, for abort().
         self._busy: set[LimitedConnection] = set()
@@ -204,7 +149,7 @@ class PostgresDatabase:
         StoreError, UrlError
             The database cannot be reached as the URL says.
         """
-        backoff = Backoff(self.options.retry, self.stop)
+        backoff = Backoff(self.options.retry, self.stop, self.haste)
         while True:
             try:
                 psycopg.connect(**self._keywords).close()  # type: ignore[arg-type]
@@ -232,29 +177,35 @@ class PostgresDatabase:
 
     def take(self) -> LimitedConnection:
         """Take a connection out of the pool."""
-        connection = self.pool.getconn()
-        connection.limit_s = connection.statement_limit_s
+        connection = self._next_free()
+        connection.limit_s, connection.haste = connection.statement_limit_s, self.haste
         with self._lock:
             self._busy.add(connection)
         return connection
 
     def give_back(self, connection: LimitedConnection) -> None:
         """Put a connection back; the pool replaces a broken one."""
-        connection.limit_s = IDLE_S
+        connection.limit_s, connection.haste = IDLE_S, None
         with self._lock:
             self._busy.discard(connection)
         self.pool.putconn(connection)
 
+    def hurry(self) -> None:
+        """Wait only a little longer for a server that does not answer; also from a signal handler."""
+        self.haste.hurry()
+
     def abort(self) -> None:
         """Cancel what runs and end waiting for a retry. Sessions' next or current `transact` raises."""
         self.stop.set()
+        self.haste.cancel()
         with self._lock:
             busy = list(self._busy)
+        until = monotonic() + CANCEL_S
         for connection in busy:
             # It may have finished or died meanwhile, and then there is nothing to cancel.
             with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=5)
-        self.pool.close()
+                connection.cancel_safe(timeout=max(0.0, until - monotonic()))
+        self.pool.close(timeout=CLOSE_S)
 
     def close(self) -> None:
         """Close the pool; sessions must be closed before."""
@@ -266,12 +217,24 @@ class PostgresDatabase:
         if self.stop.is_set():
             return StoreError(STOPPED.format(self.target.text))
         advice = ADVICE.get(state, "mend that, then continue with --resume")
-        if isinstance(error, SilentServerError):
+        if self.haste.is_told and may_pass(error):
+            advice = "the run was told to end, and waits for it no longer; continue with --resume"
+        elif isinstance(error, SilentServerError):
             advice = "look at what is on the way to it, a proxy or a firewall, then continue with --resume"
         elif not state and isinstance(error, psycopg.OperationalError):
             # libpq does not tell the SQLSTATE of a server that refuses a connection either.
             advice = "check host, port, database, user and password (also PGPASSWORD, PGSERVICE, ~/.pgpass)"
         return StoreError(f"{self.target.text}: {self._words(error)}; {advice}.")
+
+    def _next_free(self) -> LimitedConnection:
+        """Wait for a connection, in turns: a run may be told to end meanwhile."""
+        since = monotonic()
+        while True:
+            try:
+                return self.pool.getconn(timeout=min(TURN_S, self.options.timeout_s))
+            except PoolTimeout:
+                if monotonic() - since >= self.options.timeout_s or self.haste.is_over(since):
+                    raise
 
     def _is_starting(self) -> bool:
         """Ask whether the server is there but takes no connections yet; its refusal has no SQLSTATE."""
@@ -320,7 +283,7 @@ class PostgresSession:
             raises that is no database error goes through, after a rollback.
         """
         database = self._database
-        backoff = Backoff(database.options.retry, database.stop)
+        backoff = Backoff(database.options.retry, database.stop, database.haste)
         while True:
             if database.stop.is_set():
                 raise StoreError(STOPPED.format(database.target.text))
@@ -379,19 +342,3 @@ def may_pass(error: psycopg.Error) -> bool:
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     return verdict(error.sqlstate) is Verdict.RETRY
-
-
-def refused(error: psycopg.Error) -> RefusedError:
-    """Take out of psycopg's error what a reject says."""
-    diagnostics = error.diag
-    return RefusedError(
-        error.sqlstate or "",
-        diagnostics.message_primary or type(error).__name__,
-        diagnostics.constraint_name or "",
-        diagnostics.column_name or "",
-    )
-
-
-def sql(statement: str) -> LiteralString:
-    """Vouch for a statement: psycopg takes literal strings, and names in ours come from `ddl.quote`."""
-    return statement

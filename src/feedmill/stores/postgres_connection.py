@@ -10,6 +10,9 @@ tried again, and the ledger tells whether a COMMIT had been heard.
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from psycopg.abc import RV, PQGen
+
+    from feedmill.stores.retry import Haste
 
 # Set only where neither the URL, the role nor the database says otherwise.
 SETTINGS: Final = {
@@ -68,6 +73,8 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
         For each statement, each block of a COPY and each COMMIT. None: for ever.
     statement_limit_s : float or None
         The limit for statements of a run: a little more than statement_timeout, None where there is none.
+    haste : Haste or None
+        Of the run that has the connection in hand; when it is told to end, the server has less time.
 
     Thread safety
     -------------
@@ -76,6 +83,7 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
 
     limit_s: float | None = NEW_S
     statement_limit_s: float | None = None
+    haste: Haste | None = None
 
     def configure(self, settings: Mapping[str, str], grace_s: float) -> None:
         """Give a new connection the session settings, and find out its limit."""
@@ -87,6 +95,27 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
         self.statement_limit_s = timeout_ms / 1000 + grace_s if timeout_ms else None
         self.limit_s = IDLE_S
 
+    def cancel_safe(self, *, timeout: float = NEW_S) -> None:
+        """Ask the server to end what runs, in a thread: libpq before 17 waits for its answer for ever.
+
+        Raises
+        ------
+        CancellationTimeout
+            The server has not answered.
+        """
+
+        def ask() -> None:
+            # It may have ended by itself.
+            with suppress(psycopg.Error):
+                ask_server(timeout=timeout)
+
+        ask_server = super().cancel_safe
+        thread = threading.Thread(target=ask, name="feedmill-cancel-1", daemon=True)
+        thread.start()
+        thread.join(timeout)
+        if thread.is_alive():
+            raise psycopg.errors.CancellationTimeout("the server has not answered")
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server; all that a connection does comes through here.
 
@@ -96,10 +125,33 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
             It did not answer. The connection is closed: what it said later would be about something else.
         """
         limit_s = self.limit_s if timeout is None else None
+        if self.haste is not None:
+            gen = _hurried(gen, self.haste)
         try:
             return super().wait(gen, interval, timeout if limit_s is None else limit_s)
+        except SilentServerError:
+            self.close()
+            raise
         except psycopg.errors._WaitTimeout:
             if limit_s is None:
                 raise
             self.close()
             raise SilentServerError(f"the server has not answered for {limit_s:g} s") from None
+
+
+def _hurried[R](gen: PQGen[R], haste: Haste) -> PQGen[R]:
+    """Pass on what psycopg and libpq say to each other, unless the run is to end and there is nothing to say.
+
+    psycopg wakes its generator every tenth of a second, with nothing if nothing has come.
+    """
+    since = monotonic()
+    try:
+        state = next(gen)
+        while True:
+            ready = yield state
+            if not ready and haste.is_over(since):
+                raise SilentServerError("the server does not answer")
+            state = gen.send(ready)
+    except StopIteration as done:
+        result: R = done.value
+        return result

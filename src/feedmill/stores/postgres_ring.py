@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from feedmill.stores.postgres import sql
+from feedmill.stores.postgres_transaction import sql
 
 if TYPE_CHECKING:
     from feedmill.stores.postgres import PostgresDatabase

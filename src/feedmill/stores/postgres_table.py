@@ -15,14 +15,9 @@ from typing import TYPE_CHECKING
 from feedmill.errors import StoreError, UsageError
 from feedmill.stores.ddl import TableName, base_type, check_names, create_table, quote
 from feedmill.stores.merge import Column, Layout, Merge, Mode, Tally
-from feedmill.stores.postgres import (
-    FREE_PLANS,
-    PIN_PLANS,
-    PostgresDatabase,
-    PostgresOptions,
-    PostgresTransaction,
-)
+from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
 from feedmill.stores.postgres_catalog import LOOSE_KEYS, check_fit, read_table
+from feedmill.stores.postgres_transaction import FREE_PLANS, PIN_PLANS, PostgresTransaction
 from feedmill.stores.transaction import count
 
 if TYPE_CHECKING:
@@ -151,6 +146,10 @@ class PostgresTables:
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
+
+    def hurry(self) -> None:
+        """Wait less for what does not answer."""
+        self.database.hurry()
 
     def abort(self) -> None:
         """Cancel what runs."""

@@ -23,6 +23,8 @@ Every row of a part ends in exactly one of five ways: inserted, updated, unchang
 A sink that keeps a record of failures has an attribute ``takes_failures = True``: its lane 0 then gets a
 part for every range with failures, with the batches that have any, though none of their rows may be its own.
 
+A sink that waits for something that may be gone has a method ``hurry()``, see `Hasty`.
+
 If you write a sink: ``begin`` must leave nothing half made, ``lane`` and ``apply`` must not share a
 connection between threads, ``abort`` may come from any thread at any moment and must wake a lane that waits
 before a retry.
@@ -31,7 +33,7 @@ before a retry.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from feedmill.kernel import Batch
@@ -247,3 +249,20 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Stop: wake lanes that wait, leave what is committed, close the store. The run stays resumable."""
+
+
+@runtime_checkable
+class Hasty(Protocol):
+    """A sink that waits for something that may be gone: a server, a file that others have locked."""
+
+    def hurry(self) -> None:
+        """Wait only a little longer for it, as the run was told to end; finish what was begun, if it answers.
+
+        Called within signal handlers, so it takes no lock.
+        """
+
+
+def hurry(sink: object) -> None:
+    """Tell a sink, if it is one that waits, that the run was told to end."""
+    if isinstance(sink, Hasty):
+        sink.hurry()

@@ -12,7 +12,7 @@ import random
 import time
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from feedmill.errors import StoreError
 
@@ -72,6 +72,48 @@ class RetryPolicy:
     give_up_s: float = 300.0
 
 
+DRAIN_S: Final = 10.0
+"""Seconds for which a run that was told to end waits for a database that does not answer, refuses it or is
+locked. A server is started again in that time; a service manager has not lost its patience."""
+
+CANCEL_S: Final = 5.0
+"""Seconds for a server to say that what was cancelled is; a live one takes milliseconds."""
+
+
+class Haste:
+    """Whether a run is to come to its end, and so how long its database is still waited for.
+
+    Thread safety
+    -------------
+    any thread, signal handlers included: it has no lock
+    """
+
+    def __init__(self) -> None:
+        self._told_at: float | None = None
+        self._cancelled_at: float | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was told to end."""
+        return self._told_at is not None or self._cancelled_at is not None
+
+    def hurry(self) -> None:
+        """Come to an end in order."""
+        if self._told_at is None:
+            self._told_at = time.monotonic()
+
+    def cancel(self) -> None:
+        """Come to an end at once."""
+        if self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
+
+    def is_over(self, since: float) -> bool:
+        """Tell whether something has been waited for long enough, since then by the monotonic clock."""
+        now = time.monotonic()
+        limits = ((self._told_at, DRAIN_S), (self._cancelled_at, CANCEL_S))
+        return any(at is not None and now - max(at, since) >= limit_s for at, limit_s in limits)
+
+
 class Backoff:
     """The waits of one part's tries.
 
@@ -80,6 +122,8 @@ class Backoff:
     policy : RetryPolicy
     stop : threading.Event
         Set from anywhere, it ends a wait at once.
+    haste : Haste, optional
+        Of the run: told to end, it waits less.
     fraction : callable, default random.random
         Part of the bound to wait, from 0 to 1.
 
@@ -89,10 +133,15 @@ class Backoff:
     """
 
     def __init__(
-        self, policy: RetryPolicy, stop: Event, fraction: Callable[[], float] = random.random
+        self,
+        policy: RetryPolicy,
+        stop: Event,
+        haste: Haste | None = None,
+        fraction: Callable[[], float] = random.random,
     ) -> None:
         self._policy = policy
         self._stop = stop
+        self._haste = haste or Haste()
         self._fraction = fraction
         self._failed_at: float | None = None
         self.tries = 0
@@ -108,7 +157,7 @@ class Backoff:
         now = time.monotonic()
         if self._failed_at is None:
             self._failed_at = now
-        if now - self._failed_at >= self._policy.give_up_s:
+        if now - self._failed_at >= self._policy.give_up_s or self._haste.is_over(self._failed_at):
             return False
         # 2 ** 30 × any first bound is past any cap; a larger exponent only overflows.
         bound = min(self._policy.cap_s, self._policy.first_s * 2 ** min(self.tries, 30))

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from feedmill.errors import StoreError
-from feedmill.stores.retry import Backoff, RetryPolicy
+from feedmill.stores.retry import Backoff, Haste, RetryPolicy
 from feedmill.stores.transaction import RefusedError
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class SqliteDatabase:
         self.path = path
         self.retry = retry or RetryPolicy()
         self.stop = threading.Event()
+        self.haste = Haste()
         self._lock = threading.Lock()
         # Guarded by _lock: connections in the hands of sessions, for abort().
         self._open: set[sqlite3.Connection] = set()
@@ -165,6 +166,10 @@ class SqliteDatabase:
         with self._lock:
             self._open.discard(connection)
         connection.close()
+
+    def hurry(self) -> None:
+        """Wait only a little longer for a file that is locked; also from a signal handler."""
+        self.haste.hurry()
 
     def abort(self) -> None:
         """Interrupt what runs and end waiting for a retry."""
@@ -208,7 +213,7 @@ class SqliteSession:
             `work` raises that is no database error goes through, after a rollback.
         """
         database = self._database
-        backoff = Backoff(database.retry, database.stop)
+        backoff = Backoff(database.retry, database.stop, database.haste)
         while True:
             if database.stop.is_set():
                 raise StoreError(STOPPED.format(database.path))

@@ -111,6 +111,10 @@ class SqliteTables:
     def close(self) -> None:
         """Do nothing: each session closes the file."""
 
+    def hurry(self) -> None:
+        """Wait less for what does not answer."""
+        self.database.hurry()
+
     def abort(self) -> None:
         """Interrupt what runs."""
         self.database.abort()

@@ -54,6 +54,9 @@ class Tables[T: Transaction](Protocol):
     def close(self) -> None:
         """Close the store; sessions are closed before."""
 
+    def hurry(self) -> None:
+        """Wait only a little longer for a store that does not answer; also from a signal handler."""
+
     def abort(self) -> None:
         """Stop what runs, from any thread, and close the store."""
 
@@ -137,6 +140,10 @@ class TableSink[T: Transaction]:
             finally:
                 session.close()
         self._tables.close()
+
+    def hurry(self) -> None:
+        """Wait less for a store that does not answer; see `protocol.Hasty`."""
+        self._tables.hurry()
 
     def abort(self) -> None:
         """Stop lanes and close the store; the run stays resumable."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from feedmill.schema import Field
-    from feedmill.stores.postgres import PostgresTransaction
+    from feedmill.stores.postgres_transaction import PostgresTransaction
     from feedmill.stores.url import Kind
 
 DATABASES: Final[tuple[Kind, ...]] = ("postgresql", "sqlite")
@@ -132,8 +132,8 @@ def _of_postgres(
     transaction: PostgresTransaction, address: TableAddress, names: Sequence[str], fields: Sequence[Field]
 ) -> Iterator[bytes]:
     """Have PostgreSQL write the columns."""
-    from feedmill.stores.postgres import sql
     from feedmill.stores.postgres_catalog import COLUMNS, FIND
+    from feedmill.stores.postgres_transaction import sql
 
     check_names(address.table, names, "postgresql")
     transaction.execute(NO_STATEMENT_LIMIT)
