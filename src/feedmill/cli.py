@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -34,7 +35,7 @@ from typing import Final, cast
 import click
 
 from feedmill import console
-from feedmill.errors import FeedmillError, RunError, UsageError
+from feedmill.errors import NO_MEMORY, FeedmillError, RunError, UsageError
 from feedmill.inference import infer
 from feedmill.options import (
     BATCH_OPTION,
@@ -62,6 +63,7 @@ from feedmill.stores.outfile import OutFile, refuse_overwriting
 ALL_GOOD: Final = 0
 SOME_FAILED: Final = 1
 INTERRUPTED: Final = 130
+OUT_OF_MEMORY: Final = f"feedmill: {NO_MEMORY}\n".encode()
 DEFAULT_URL: Final = "sqlite:///feedmill.db"
 
 _feeds = click.argument("feeds", nargs=-1, required=True, metavar="FEED…")
@@ -367,6 +369,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         console.show_usage_fault(error)
         return error.exit_code
+    except MemoryError:
+        # Written at once: there may not be enough for more.
+        os.write(sys.stderr.fileno(), OUT_OF_MEMORY)
+        return RunError.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except SystemExit as leaving:

@@ -4,7 +4,12 @@ A message says where, what, and how to put it right, in one or two lines, so the
 as it stands. The class says who can help, and with which status the command ends.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+NO_MEMORY: Final = (
+    "the system gives no more memory; free some, or take fewer --workers, then continue with --resume"
+)
+"""What Python's own error says by nothing but its name."""
 
 
 class FeedmillError(Exception):
@@ -103,4 +108,5 @@ class TooManyFailuresError(FeedmillError):
 
 def one_line(error: BaseException) -> str:
     """Say in one line what was raised: its class, which may be all that it says, and its words."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    words = str(error) or (NO_MEMORY if isinstance(error, MemoryError) else "")
+    return " ".join(f"{type(error).__name__}: {words}".split())

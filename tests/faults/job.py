@@ -6,15 +6,19 @@ it kills itself between the two, that many parts on.
 
 With FEEDMILL_TEST_CHECKPOINT=hasty it waits less for a server that is gone when it is told to end.
 
+With FEEDMILL_TEST_CHECKPOINT=memory:1000000 the system refuses it more memory than so many bytes.
+
 With FEEDMILL_TEST_CHECKPOINT=ending:3 it kills itself before the third statement of what a snapshot does in
 the end, with ending:0 when that is committed.
 """
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from typing import cast
 
 from feedmill.cli import main
@@ -88,12 +92,21 @@ def die_in_the_ending() -> None:
     SqlIntegrations.finish = finished  # type: ignore[method-assign]
 
 
+def refuse_memory(beyond: int) -> None:
+    """Have the system give no more than so many bytes of address space to what there is now."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    limit = pages * resource.getpagesize() + beyond
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 if __name__ == "__main__":
     ranges.MAX_RECORDS = RANGE_RECORDS  # type: ignore[misc]  # of this process only
     checkpoint, _, number = os.environ.get("FEEDMILL_TEST_CHECKPOINT", "").partition(":")
     dies_at = int(number or 0)
     if checkpoint == "apart":
         ledger.Ledger.apply = apply_apart  # type: ignore[method-assign]
+    if checkpoint == "memory":
+        refuse_memory(dies_at)
     if checkpoint == "hasty":
         retry.DRAIN_S = 2.0  # type: ignore[misc]  # of this process only
     if checkpoint == "ending":

@@ -155,6 +155,23 @@ def test_a_job_that_raises_once_loses_nothing() -> None:
     assert (report.records, report.failures, report.failed_jobs) == (RECORDS, RECORDS // BAD_EVERY, 1)
 
 
+class Starved(Faults):
+    """From the fifth chunk on there is no memory, however small a piece of one is tried."""
+
+    def visit(self, place: str) -> None:
+        super().visit(place)
+        if place == "parse" and self.visits(place) >= 5:
+            raise MemoryError
+
+
+def test_too_little_memory_is_no_records_fault() -> None:
+    """Rejected, a good record would be done with."""
+    told, report = Rig(Starved()).fails()
+    assert isinstance(told.__cause__, MemoryError)
+    assert "the system gives no more memory" in str(told)
+    assert report.records < RECORDS
+
+
 def test_the_first_error_is_the_one_that_is_told() -> None:
     first = StoreError("first")
     faults = Faults(apply=(1, first), lane_close=(1, OSError("second")), abort=(1, OSError("third")))

@@ -73,6 +73,8 @@ class Callback:
                     made.is_changed = True
                     _check_mapping(result)
                 returned.append((number, record, result))
+            except MemoryError:
+                raise
             except Exception as error:
                 made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
         pace.leave()
@@ -93,6 +95,8 @@ class Callback:
             line, byte = batch.place(number)
             try:
                 builder.add(result, number, line, byte, record)
+            except MemoryError:
+                raise
             except Exception as error:  # a mapping of the user's own may raise
                 made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
         return builder.finish(batch.records, batch.lines)

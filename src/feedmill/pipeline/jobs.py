@@ -187,10 +187,19 @@ def parse_chunk(
 def _take_apart(
     feed: PlannedFeed, chunk: Chunk, lo: int, hi: int, error: Exception, pace: ChunkPace
 ) -> Iterator[Piece]:
-    """Parse the halves of what raised `error`, or give up on it if it is one record."""
+    """Parse the halves of what raised `error`, or give up on it if it is one record.
+
+    Raises
+    ------
+    MemoryError
+        There is not enough for one record.
+    """
     data = bytes(memoryview(chunk.data)[lo:hi])
     middle = len(data) if chunk.damage else _middle(feed.plan, data)
     if middle == len(data):
+        if isinstance(error, MemoryError):
+            # That is not the record's fault: with more memory it would be a good one.
+            raise error
         raw = data[:RAW_BYTES].rstrip(b"\r\n")
         yield Piece(lo, Broken(data.count(b"\n"), raw, one_line(error)[:MAX_REASON_CHARACTERS]))
         return

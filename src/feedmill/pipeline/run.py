@@ -122,7 +122,9 @@ class Pipeline:
             # The system gives no more threads.
             if self._config.rejects is not None:
                 self._config.rejects.abort()
-            raise RunError(f"the run cannot start: {error}") from error
+            raise RunError(
+                f"the run cannot start: {error}; free some memory, or allow more threads"
+            ) from error
         finally:
             # It has told how it ended, and has a step or two to its own end. Without an ident it never began.
             if outcome.done() and thread.ident is not None and not run.is_left_behind:

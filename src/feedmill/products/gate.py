@@ -170,8 +170,8 @@ def _prices(gate: Gate, last: Accepted, now: Profile) -> Iterator[str]:
             other = "" if former == currency else f" {former or 'without a currency'}"
             yield (
                 f"the median price is {_amount(priced.median)} {currency or 'without a currency'}, it was "
-                f"{_amount(before.median)}{other} {last.then}{_times(before.median, priced.median)}; let in are "
-                f"{_amount(before.median / gate.price)} to {_amount(before.median * gate.price)}"
+                f"{_amount(before.median)}{other} {last.then}{_times(before.median, priced.median)}; "
+                f"let in are {_amount(before.median / gate.price)} to {_amount(before.median * gate.price)}"
             )
 
 

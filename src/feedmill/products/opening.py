@@ -10,6 +10,7 @@ from feedmill.errors import UrlError
 from feedmill.products.database import SqlDatabase
 from feedmill.products.migrations import migrate_tables
 from feedmill.products.sqlite import SqliteProducts
+from feedmill.stores.opening import loading_client
 from feedmill.stores.transaction import Transaction
 from feedmill.stores.url import parse_url
 
@@ -78,8 +79,8 @@ def products_at(url: str, *, lanes: int | None = None, rehearses: bool = False) 
             f"{target.text}: products are kept in a database; use sqlite:///file.db or postgresql://… "
             "(feedmill load writes files)"
         )
-    # psycopg takes a while to import, and needs libpq, which only this branch does.
-    from feedmill.products.postgres import PostgresProducts
+    with loading_client(target):
+        from feedmill.products.postgres import PostgresProducts
 
     return PostgresProducts(target, lanes, rehearses=rehearses)
 

@@ -283,6 +283,8 @@ def _built(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatc
         record = dict(zip(plan.names, values, strict=True))
         try:
             builder.add(record, number, number, 0)
+        except MemoryError:
+            raise
         except Exception as error:  # what matches patterns may raise; its neighbours know nothing of it
             errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
             raws.append(repr(record).encode("utf-8", "backslashreplace"))

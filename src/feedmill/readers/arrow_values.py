@@ -158,6 +158,8 @@ def values_of(column: pa.Array) -> list[object]:
         values: list[object] = (
             plain.view(pa.timestamp("us")) if pa.types.is_timestamp(kind) else plain
         ).to_pylist()
+    except MemoryError:
+        raise
     except Exception:  # whatever it is, it is of one cell, and the others know nothing of it
         return [_value(cell) for cell in column]
     return values
@@ -229,6 +231,8 @@ def _value(cell: pa.Scalar) -> object:
         if pa.types.is_time(kind):
             return _time(plain.cast(pa.time64("us")).value)
         return cast("object", plain.as_py())
+    except MemoryError:
+        raise
     except Exception:
         if not pa.types.is_temporal(kind):
             return cell

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from feedmill.errors import UsageError
+from feedmill.errors import StoreError, UsageError, one_line
 from feedmill.stores.arrow import ArrowSink
 from feedmill.stores.ddl import TableName
 from feedmill.stores.files import FileSink
 from feedmill.stores.merge import MODES, Mode
 from feedmill.stores.table import TableSink
-from feedmill.stores.url import parse_url
+from feedmill.stores.url import Target, parse_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from feedmill.schema import Schema
     from feedmill.stores.protocol import Sink
 
@@ -52,10 +55,28 @@ def open_sink(
         from feedmill.stores.sqlite_table import SqliteTables
 
         return TableSink(SqliteTables(target, schema, name), checked(mode))
-    # psycopg takes a while to import, and needs libpq, which only this branch does.
-    from feedmill.stores.postgres_table import PostgresTables
+    with loading_client(target):
+        from feedmill.stores.postgres_table import PostgresTables
 
     return TableSink(PostgresTables(target, schema, name, lanes), checked(mode))
+
+
+@contextmanager
+def loading_client(target: Target) -> Iterator[None]:
+    """Import what imports psycopg: it takes a while and needs libpq, which only PostgreSQL's URLs do.
+
+    Raises
+    ------
+    StoreError
+        It cannot be loaded: libpq is not there, or the system gives no memory for it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise StoreError(
+            f"{target.text}: PostgreSQL's client cannot be loaded: {one_line(error)}; install libpq, or free "
+            "some memory."
+        ) from None
 
 
 def checked(mode: str | None) -> Mode | None:

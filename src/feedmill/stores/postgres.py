@@ -159,7 +159,13 @@ class PostgresDatabase:
             except psycopg.Error as error:
                 if not self._is_starting() or not backoff.wait():
                     raise self.fault(error) from None
-        self.pool.open()
+        try:
+            self.pool.open()
+        except RuntimeError as error:
+            # The system gives no more threads.
+            raise StoreError(
+                f"{self.target.text}: {error}; free some memory, or allow more threads."
+            ) from None
 
     def session(
         self, role: str, prepare: Callable[[PostgresTransaction], None] | None = None
