@@ -151,10 +151,12 @@ def test_arrays_and_objects_of_json_lines_are_such_fields(tmp_path: Path, worker
     }
     assert (found.records, found.unreadable, found.evidence["tags"].examples) == (52, 0, ('["a"]',))
     assert validate(str(path), found.schema, options=options).failures == 0
-    # What is an array here and an object there is of no type, and its records do not count.
-    path.write_text('{"mixed": [1], "n": 1}\n{"mixed": {}, "n": 2}\n{"n": 3}\n')
+    # What is an array here and an object there may be anything.
+    path.write_text('{"mixed": [1], "n": 1}\n{"mixed": {}, "n": 2}\n{"n": 3, "mixed": "x"}\n')
     found = infer(str(path), options=options)
-    assert (found.unreadable, found.evidence["n"].examples) == (2, ("3",))
+    assert [each.type for each in found.schema.fields] == ["any", "integer"]
+    assert (found.unreadable, found.evidence["mixed"].examples[0]) == (0, "[1]")
+    assert validate(str(path), found.schema, options=options).failures == 0
 
 
 def test_several_feeds_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,7 +133,10 @@ def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
 
 
 def _keys(feeds: Sequence[Source], options: RunOptions, pool: WorkerPool) -> tuple[Field, ...]:
-    """List the keys of JSON Lines; one whose values are all arrays, or all objects, is such a field."""
+    """List the keys of JSON Lines; one whose values are all arrays, or all objects, is such a field.
+
+    Where an array or an object is among other values, it is a field of any.
+    """
     if any(isinstance(feed, str) and feed == STDIN for feed in feeds):
         raise UsageError(
             "JSON Lines are read twice, for their keys and for their values; save them to a file."
@@ -147,7 +150,10 @@ def _keys(feeds: Sequence[Source], options: RunOptions, pool: WorkerPool) -> tup
                     keys.setdefault(key, set()).update(kinds)
                 if len(keys) > MOST_KEYS:
                     raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
-    return tuple(Field(key, kinds.pop() if len(kinds) == 1 else "string") for key, kinds in keys.items())
+    return tuple(
+        Field(key, kinds.pop() if len(kinds) == 1 else "any" if kinds else "string")
+        for key, kinds in keys.items()
+    )
 
 
 def _keys_in(buffers: BufferPool, chunk: Chunk) -> dict[str, set[str]]:

@@ -5,8 +5,8 @@ asks `plain_text`, which says how a feed would write the value, or that no feed 
 """
 
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -78,12 +78,12 @@ def _number(value: float | Decimal, kind: str) -> str | None:
     return text
 
 
-def _nested(value: object, field: _Field) -> str | None:
+def _nested(value: Mapping[object, object] | Sequence[object], field: _Field) -> str | None:
     if field.type == "list":
         return None if isinstance(value, Mapping) else _joined(value, field.delimiter)
     if field.type == "geopoint" and field.format == "default":
         return None if isinstance(value, Mapping) else _joined(value, ",")
-    if field.type not in {"object", "array", "geojson", "geopoint"}:
+    if field.type not in {"object", "array", "geojson", "geopoint", "any"}:
         return None
     try:
         return json.dumps(dict(value) if isinstance(value, Mapping) else value, ensure_ascii=False)
@@ -91,10 +91,25 @@ def _nested(value: object, field: _Field) -> str | None:
         return None
 
 
-def _joined(items: object, delimiter: str) -> str | None:
-    """Write a list; None if an item holds the delimiter, as it would become two."""
-    texts = [each if isinstance(each, str) else str(each) for each in items]  # type: ignore[attr-defined]
-    return None if any(delimiter in text for text in texts) else delimiter.join(texts)
+def _joined(items: Iterable[object], delimiter: str) -> str | None:
+    """Write a list; None if an item is none, or holds the delimiter, as it would become two."""
+    texts = []
+    for each in items:
+        text = _item(each)
+        if text is None or delimiter in text:
+            return None
+        texts.append(text)
+    return delimiter.join(texts)
+
+
+def _item(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    return _number(value, "number") if isinstance(value, _NUMERIC) else None
 
 
 def _duration(value: timedelta) -> str:

@@ -115,11 +115,38 @@ def test_objects_and_arrays_are_the_json_of_their_fields(path: Path) -> None:
     ]
 
 
+NESTED = {
+    "any": (Field("a", "any"), [[1, None], {"x": [True]}, []], []),
+    "geopoint": (Field("a", "geopoint"), [[90.5, 45], [0, -1]], [[200, 1], [1], [None, 1], {"lon": 1}]),
+    "array": (Field("a", "geopoint", format="array"), [[90.5, 45]], [{"lon": 1, "lat": 2}, [1]]),
+    "object": (Field("a", "geopoint", format="object"), [{"lon": 1.5, "lat": 2}], [[1, 2]]),
+    "list": (Field("a", "list"), [["x", "y"], ["1"]], [["a,b"], [["x"]], [None], {"x": 1}]),
+    "integers": (Field("a", "list", delimiter=";", item_type="integer"), [[1, -2]], [[1, "x"], [1.5]]),
+    "string": (Field("a"), [], [[1], {}]),
+    "integer": (Field("a", "integer"), [], [[1], {}]),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_values_are_judged_as_those_of_python(path: Path, name: str) -> None:
+    field, good, bad = NESTED[name]
+    schema = Schema((field,))
+    lines = "".join(json.dumps({"a": value}) + "\n" for value in [*good, *bad])
+    found = read(path, lines.encode(), schema)
+    checked = [schema.validate({"a": value}) for value in good]
+    assert [row[1] for row in found.rows] == [each.record and each.record.a for each in checked]
+    assert [place[0] for place, *_ in found.rejects] == list(range(len(good) + 1, len(good) + len(bad) + 1))
+    assert all(schema.validate({"a": value}).record is None for value in bad)
+
+
 @pytest.mark.parametrize("depth", [100, 900, 990, 5_000, 100_000])
 def test_nesting_of_any_depth_is_one_reject(path: Path, depth: int) -> None:
     found = read(path, b'{"a": ' + b"[" * depth + b"]" * depth + b'}\n{"a": "x", "b": "y"}\n')
     assert [(place[0], code) for place, code, _, _ in found.rejects] == [(1, "type")]
     assert [row[0] for row in found.rows] == [2]
+    of_any = read(path, path.read_bytes(), Schema((Field("a", "any"), Field("b"))))
+    assert [row[0] for row in of_any.rows][-1] == 2
+    assert len(of_any.rows) + len(of_any.rejects) == 2
 
 
 def test_a_lone_surrogate_and_a_nul_reject_their_cells(path: Path) -> None:

@@ -2,9 +2,9 @@
 
 The kernel reads delimited text, so each line is rewritten as one CSV record in the order of the fields, in
 the worker that parses it: text and digits as they stand, quoted; null and absent keys as an unquoted `null`;
-objects and arrays as JSON, where the field is of such a type. Numbers keep their digits, because they are
-never made into floats. A number or a boolean is taken by its text wherever it stands; keys that name no field
-are ignored; of a repeated key the last one counts.
+objects and arrays as JSON, where the field is of such a type, and arrays as lists and geopoints. Numbers keep
+their digits, because they are never made into floats. A number or a boolean is taken by its text wherever it
+stands; keys that name no field are ignored; of a repeated key the last one counts.
 
 What is no JSON object, or no UTF-8, is a reject of that line. It travels through the kernel as a record
 that is sure to fail, and `LineBatch` puts the true finding in the place of the kernel's.
@@ -34,6 +34,7 @@ __all__ = ["JsonLinesReader", "LineBatch"]
 type Json = str | bool | list[Json] | dict[str, Json] | None
 
 _NO_TEXT: Final = b'"\xff"'  # a cell that the kernel is sure to refuse, whatever its field
+_TAKE_JSON: Final = JSON_TYPES | {"any"}
 _NULL: Final = b"null"  # unquoted, as the dialect of JSON Lines has it; text is always quoted
 
 
@@ -143,11 +144,13 @@ class _Lines:
             if cell is None:
                 cells.append(_NULL)
             elif isinstance(cell, dict | list):
-                nested = _written(_VERBATIM.decode(line.decode())[key]).encode("utf-8", "surrogatepass")
-                if self.fields[index].type in JSON_TYPES:
-                    cells.append(_quoted(nested))
+                nested = _VERBATIM.decode(line.decode())[key]
+                text = _nested(nested, self.fields[index])
+                if text is not None:
+                    cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
                     continue
-                self.bad_cells[len(self.records), index] = nested
+                shown = _written(nested).encode("utf-8", "surrogatepass")
+                self.bad_cells[len(self.records), index] = shown
                 cells.append(_NO_TEXT)
             else:
                 text = _text(cell, self.fields[index])
@@ -232,6 +235,19 @@ def _written(value: Json) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_written(key)}: {_written(cell)}' for key, cell in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _nested(value: Json, declared: Field) -> str | None:
+    """Write an array or an object as its field reads it; None if it is not of the field's type."""
+    if declared.type in _TAKE_JSON or (declared.type == "geopoint" and declared.format != "default"):
+        return _written(value)
+    if declared.type not in {"geopoint", "list"} or not isinstance(value, list):
+        return None
+    delimiter = "," if declared.type == "geopoint" else declared.delimiter
+    items = [each if isinstance(each, str) else _written(each) for each in value]
+    # Of null, of what is nested, and of what holds the delimiter there is no item.
+    is_plain = all(isinstance(each, str | bool) for each in value)
+    return delimiter.join(items) if is_plain and not any(delimiter in each for each in items) else None
 
 
 def _text(value: str | bool, declared: Field) -> str:
