@@ -141,6 +141,17 @@ def test_several_feeds_are_one_run_in_the_order_given() -> None:
     assert stored("SELECT price FROM items WHERE sku = 'A'") == ["9"]
 
 
+def test_a_reject_of_several_feeds_names_its_own() -> None:
+    Path("later.csv").write_text("price,sku\n9,A\nx,D\n")
+    equal = replace(ITEMS, fields_match="equal")
+    for feeds in (["feed.csv", "later.csv", "later.csv"], ["later.csv"]):
+        validate(feeds, equal, options=RunOptions(rejects="rejects.csv"))
+        header, *lines = Path("rejects.csv").read_text().splitlines()
+        assert header.startswith("feed,record," if len(feeds) > 1 else "record,")
+        later = [line for line in lines if ",price,type," in line and line.endswith(",x")]
+        assert [line.split(",")[0] for line in later] == (["later.csv"] * 2 if len(feeds) > 1 else ["2"])
+
+
 def test_a_table_takes_the_name_of_its_feed_if_the_schema_has_none() -> None:
     load("feed.csv", "sqlite:///store.db", replace(ITEMS, name=""))
     assert stored("SELECT count(*) FROM feed") == [2]

@@ -84,11 +84,11 @@ class FailedRecords:
         self._others = others
         return self
 
-    def write(self, rejects: Iterable[Reject]) -> None:
+    def write(self, rejects: Iterable[Reject], feed: int) -> None:
         """Note findings; see `RejectFile.write`."""
         found = list(rejects)
         if self._others is not None:
-            self._others.write(found)
+            self._others.write(found, feed)
         try:
             for reject in found:
                 where = f"{reject.column}." if reject.column else ""

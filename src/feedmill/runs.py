@@ -215,7 +215,7 @@ def run_planned(  # noqa: PLR0913 - what was opened for it, and how to run
     UsageError, RunError, TooManyFailuresError
         As `load`.
     """
-    rejects: RejectWriter | None = RejectFile(options.rejects) if options.rejects else None
+    rejects: RejectWriter | None = RejectFile(options.rejects, run.feeds) if options.rejects else None
     config = PipelineConfig(
         feeds=feeds,
         run=run,

@@ -184,7 +184,7 @@ class MemoryRejects:
         self.rejects: list[Reject] = []
         self.end = ""
 
-    def write(self, rejects: Iterable[Reject]) -> None:
+    def write(self, rejects: Iterable[Reject], feed: int) -> None:
         for reject in rejects:
             self.faults.visit("reject")
             self.rejects.append(reject)

@@ -46,6 +46,25 @@ def test_jsonl_keeps_values_as_they_are(tmp_path: Path) -> None:
     assert file.count == 3
 
 
+FEEDS = ("a.csv", '=b,"\n.csv', "bad\udcff.csv")
+
+
+def test_of_several_feeds_each_line_names_its_own(tmp_path: Path) -> None:
+    for name in ("r.csv", "r.jsonl"):
+        file = RejectFile(str(tmp_path / name), FEEDS)
+        for feed, reject in enumerate(REJECTS):
+            file.write([reject], feed)
+        file.finish()
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, strict=True))
+    assert list(rows[0]) == ["feed", *COLUMNS]
+    assert [row["feed"] for row in rows] == ["a.csv", "'" + FEEDS[1], "bad\\udcff.csv"]
+    assert [row["record"] for row in rows] == ["1", "1", "7"]
+    found = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").split("\n")[:-1]]
+    assert [list(row) for row in found] == [["feed", *COLUMNS]] * 3
+    assert [row["feed"] for row in found] == list(FEEDS)
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_values_are_cut(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, [Reject(Position(1, 1, 0), "", "type", "m", "é" * 5_000)])

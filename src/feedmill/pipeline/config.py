@@ -49,8 +49,8 @@ class RejectWriter(Protocol):
     one thread at a time
     """
 
-    def write(self, rejects: Iterable[Reject]) -> None:
-        """Add rejects."""
+    def write(self, rejects: Iterable[Reject], feed: int) -> None:
+        """Add rejects of a feed, by its index in the run."""
 
     def finish(self) -> None:
         """Keep what was written: it covers what the report counts."""

@@ -130,9 +130,9 @@ class SettlerStage:
                 own.append(following)
                 following = next(late, None)
             if own:
-                writer.write(merge(_found_in(placed), _refused_in(placed, own), key=_record))
+                writer.write(merge(_found_in(placed), _refused_in(placed, own), key=_record), settled.feed)
             elif placed.content.failures:
-                writer.write(_found_in(placed))
+                writer.write(_found_in(placed), settled.feed)
         if following is not None:
             raise StoreError(f"the store refused record {following.record}, which it was not given")
 

@@ -1,7 +1,7 @@
 """The reject file: one line a finding, in the order it is given, whole or not there.
 
 Columns: ``record,line,byte,column,code,message,value``. With several feeds the findings follow each other
-feed by feed, and each feed's records count from 1.
+feed by feed, each feed's records count from 1, and a column ``feed`` with its name comes first.
 
 In CSV no cell can be a formula when a spreadsheet opens the file: where a line of a cell starts with one of
 ``= + - @`` (also full-width, after blanks or after apostrophes), or a cell with a tab or line end, an
@@ -21,7 +21,7 @@ from feedmill.records import MAX_VALUE_CHARACTERS
 from feedmill.stores.outfile import OutFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from feedmill.records import Reject
 
@@ -48,6 +48,8 @@ class RejectFile:
     ----------
     path : str
         Ends in ``.csv`` or ``.jsonl``; ``/dev/stdout`` and other devices are CSV.
+    feeds : sequence of str
+        The names of the run's feeds; of a single one nothing is said.
 
     Raises
     ------
@@ -59,27 +61,33 @@ class RejectFile:
     one thread
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, feeds: Sequence[str] = ()) -> None:
         ending = PurePath(path).suffix.lower()
         if ending not in ENDINGS and not path.startswith("/dev/"):
             raise UsageError(
                 f"{path}: rejects are written as CSV or JSON Lines; name a file ending in .csv or .jsonl."
             )
-        self._line = jsonl_line if ending == ".jsonl" else csv_line
+        is_jsonl = ending == ".jsonl"
+        self._line = jsonl_line if is_jsonl else csv_line
+        # What each line begins with, by the feed.
+        start = _jsonl_start if is_jsonl else _csv_start
+        self._starts = [start(name) for name in feeds] if len(feeds) > 1 else [""]
         self._file = OutFile(path, RejectFileError)
         self.count = 0
-        if ending != ".jsonl":
-            self._file.write((",".join(COLUMNS) + "\n").encode())
+        if not is_jsonl:
+            columns = ("feed", *COLUMNS) if len(feeds) > 1 else COLUMNS
+            self._file.write((",".join(columns) + "\n").encode())
 
-    def write(self, rejects: Iterable[Reject]) -> None:
-        """Add findings.
+    def write(self, rejects: Iterable[Reject], feed: int = 0) -> None:
+        """Add findings of a feed, by its index.
 
         Raises
         ------
         RejectFileError
             The disk is full or gone.
         """
-        lines = [self._line(reject) for reject in rejects]
+        start = self._starts[feed]
+        lines = [self._line(reject, start) for reject in rejects]
         self.count += len(lines)
         # Lone surrogates cannot be in a feed's text, but a caller may have made a Reject of anything.
         self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
@@ -99,12 +107,16 @@ class RejectFile:
         self._file.discard()
 
 
-def csv_line(reject: Reject) -> str:
-    """Write one finding as a line of CSV."""
+def csv_line(reject: Reject, start: str = "") -> str:
+    """Write one finding as a line of CSV, behind what names its feed."""
     position = reject.position
     texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
     cells = ",".join(map(csv_text, texts))
-    return f"{position.record},{position.line},{position.byte},{cells}\n"
+    return f"{start}{position.record},{position.line},{position.byte},{cells}\n"
+
+
+def _csv_start(feed: str) -> str:
+    return f"{csv_text(feed)},"
 
 
 def csv_text(value: str) -> str:
@@ -123,9 +135,14 @@ def csv_text(value: str) -> str:
     return safe
 
 
-def jsonl_line(reject: Reject) -> str:
-    """Write one finding as a line of JSON."""
+def jsonl_line(reject: Reject, start: str = "") -> str:
+    """Write one finding as a line of JSON, behind what names its feed."""
     position = reject.position
     texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
     values = (position.record, position.line, position.byte, *texts)
-    return json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False) + "\n"
+    found = json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False)
+    return f"{{{start}{found[1:]}\n"
+
+
+def _jsonl_start(feed: str) -> str:
+    return f'"feed": {json.dumps(feed, ensure_ascii=False)}, '
