@@ -17,6 +17,7 @@ from feedmill import Dialect, Field, RunOptions, Schema, UsageError, load, read,
 from feedmill.cli import main
 from feedmill.keys import ForeignKey
 from feedmill.pipeline import references
+from feedmill.stores import postgres_connection
 from feedmill.stores.table_text import TableAddress
 
 if TYPE_CHECKING:
@@ -255,6 +256,19 @@ def test_a_server_that_is_not_there_or_refuses(postgres_url: str) -> None:
         with pytest.raises(UsageError, match=r"foreignKeys: postgresql://\w+:\*\*\*@") as refused:
             found(OFFERS, place)
         assert "s3cret" not in str(refused.value)
+
+
+def test_a_table_may_take_longer_than_a_statement_of_a_run(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_connection.SETTINGS, "statement_timeout", "500ms")
+    with psycopg.connect(postgres_url) as connection:
+        slow = "CASE WHEN pg_sleep(0.7) IS NOT NULL THEN 'N' END"
+        connection.execute(f"CREATE VIEW slow AS SELECT 1 AS id, {slow} AS area".encode())
+    assert found(OFFERS, f"{postgres_url}#slow")[0] == FOUND[0]
+    # A limit that somebody has set holds.
+    with pytest.raises(UsageError, match="57014"):
+        found(OFFERS, f"{postgres_url}?options=-cstatement_timeout%3D500#slow")
 
 
 def test_a_right_that_is_missing_is_told(postgres_url: str) -> None:
