@@ -8,6 +8,9 @@ With FEEDMILL_TEST_CHECKPOINT=hasty it waits less for a server that is gone when
 
 With FEEDMILL_TEST_CHECKPOINT=memory:1000000 the system refuses it more memory than so many bytes.
 
+With FEEDMILL_TEST_CHECKPOINT=clock the clock that libfaketime shows it jumps, twice, while parts are applied.
+Given a number, as in ``clock:3``, it kills itself before that part.
+
 With FEEDMILL_TEST_CHECKPOINT=ending:3 it kills itself before the third statement of what a snapshot does in
 the end, with ending:0 when that is committed.
 """
@@ -34,6 +37,7 @@ from feedmill.stores.transaction import Given, Session, Transaction, Value
 RANGE_RECORDS = 300
 
 parts = count(1)
+apply = ledger.Ledger.apply
 
 
 def apply_apart[T: Transaction](
@@ -57,6 +61,18 @@ def apply_apart[T: Transaction](
         os.kill(os.getpid(), signal.SIGKILL)
     session.transact(note)
     return outcome
+
+
+def apply_and_set_the_clock[T: Transaction](
+    self: ledger.Ledger, session: Session[T], part: RangePart, work: Callable[[T], LaneOutcome]
+) -> LaneOutcome:
+    """Apply a part; before the fourth the clock is set a day forward, before the eighth two days back."""
+    number = next(parts)
+    if number == dies_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if jump := {4: "+1d", 8: "-1d"}.get(number):
+        Path(os.environ["FAKETIME_TIMESTAMP_FILE"]).write_text(jump, "ascii")
+    return apply(self, session, part, work)
 
 
 class Counted:
@@ -105,6 +121,8 @@ if __name__ == "__main__":
     dies_at = int(number or 0)
     if checkpoint == "apart":
         ledger.Ledger.apply = apply_apart  # type: ignore[method-assign]
+    if checkpoint == "clock":
+        ledger.Ledger.apply = apply_and_set_the_clock  # type: ignore[method-assign]
     if checkpoint == "memory":
         refuse_memory(dies_at)
     if checkpoint == "hasty":

@@ -75,6 +75,19 @@ def test_an_event_that_is_put_off_holds_back_its_key_only(sql_rig: SqlRig) -> No
         assert (revived.event_id, revived.attempts) == ("r:0:1", 0)
 
 
+def test_a_clock_that_is_set_back_holds_nothing_back(sql_rig: SqlRig) -> None:
+    add_events(sql_rig, ["a", "a"])
+    with outbox_of(sql_rig) as (outbox, database), ExitStack() as stack:
+        session = database.session("relay")
+        stack.callback(session.close)
+        [first, _] = session.transact(lambda transaction: outbox.claim(transaction, 9))
+        session.transact(lambda transaction: outbox.put_off(transaction, first, "full", 1e6))
+        assert session.transact(lambda transaction: outbox.claim(transaction, 9)) == []
+        # As it stands there when the clock was a day ahead.
+        sql_rig.execute("UPDATE outbox SET due_at = '2999-01-01T00:00:00.000Z' WHERE due_at IS NOT NULL")
+        assert numbers(session.transact(lambda transaction: outbox.claim(transaction, 9))) == [1, 2]
+
+
 def test_the_payload_is_what_is_stored(sql_rig: SqlRig) -> None:
     add_events(sql_rig, ["a"])
     sql_rig.execute("""UPDATE outbox SET payload = '{"price": 10.50, "n": 12345678901234567890}'""")

@@ -29,6 +29,10 @@ CHANNEL: Final = "feedmill_outbox"
 
 MAX_REASON_CHARACTERS: Final = 1_000
 
+MAX_DELAY_S: Final = 3_600.0
+"""Seconds that an event is put off, at most. One that seems to be put off for longer is due: what has changed
+is the clock, which was set back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -84,13 +88,17 @@ class SqlOutbox[T: Transaction]:
         list of Event
             At most `limit`; fewer, or none, while others have locked earlier events of the same keys.
         """
-        now = self._database.moment()
+        now, latest = self._database.moment(), self._database.moment(MAX_DELAY_S)
+
+        def is_put_off(alias: str) -> str:
+            return f"{alias}.due_at > {now} AND {alias}.due_at <= {latest}"
+
         with self._database.probing(transaction):
             rows = transaction.execute(
                 f"SELECT {_columns('o')} FROM outbox AS o WHERE {_waiting('o')}"
-                f" AND (o.due_at IS NULL OR o.due_at <= {now})"
+                f" AND (o.due_at IS NULL OR NOT ({is_put_off('o')}))"
                 f" AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.key = o.key AND e.id < o.id"
-                f" AND e.due_at > {now} AND {_waiting('e')})"
+                f" AND {is_put_off('e')} AND {_waiting('e')})"
                 f" ORDER BY o.id LIMIT {int(limit)} {self._database.skipping_locked('o')}"
             )
             events = [_event(row) for row in rows]
@@ -108,7 +116,8 @@ class SqlOutbox[T: Transaction]:
 
     def put_off(self, transaction: T, event: Event, reason: str, delay_s: float) -> None:
         """Note a failed attempt; the event is tried again after `delay_s`, and later ones of its key wait."""
-        self._fail(transaction, event, reason, f"due_at = {self._database.moment(delay_s)}")
+        due_at = self._database.moment(min(delay_s, MAX_DELAY_S))
+        self._fail(transaction, event, reason, f"due_at = {due_at}")
 
     def give_up(self, transaction: T, event: Event, reason: str) -> None:
         """Note a failed attempt that was the last; later events of the key may be sent."""
