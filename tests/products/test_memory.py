@@ -23,6 +23,7 @@ from tests.products.feeds import COLUMNS, REFUSED_PRICE, Row, random_rows, rows,
 from tests.products.rigs import PostgresRig, SqliteRig, SqlRig
 from tests.products.test_faults import crash, run_meddled, undisturbed
 from tests.products.test_process import process, without_runs
+from tests.products.test_staging import stage
 
 
 @contextmanager
@@ -82,6 +83,31 @@ def test_what_others_change_is_noticed(
     sql_rig.execute(statement)
     assert process(sql_rig, feed).report.outcomes == outcomes
     assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=3)
+
+
+@pytest.mark.parametrize(
+    ("staged", "outcomes"),
+    [
+        (Row(sku="s0001", price="1.00"), Outcomes(inserted=1, updated=1, unchanged=2)),
+        (Row(sku="s0001", title="Mug"), Outcomes(inserted=1, updated=1, unchanged=2)),
+        (Row(sku="s0003"), Outcomes(unchanged=4)),
+        (Row(sku="s0002"), Outcomes(inserted=1, unchanged=3)),
+    ],
+    ids=["offer", "product", "new", "nothing"],
+)
+def test_what_the_staging_table_brings_is_noticed(
+    sql_rig: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, staged: Row, outcomes: Outcomes
+) -> None:
+    """Such runs keep no hashes: what they change is noticed as what others change is."""
+    process(sql_rig, write_feed(tmp_path / "a.csv", rows(3)))
+    stage(sql_rig, [staged])
+    with sql_rig.staged() as (job, table):
+        assert job.execute(table).report.successes == 1
+    feed = write_feed(tmp_path / "b.csv", rows(4))
+    assert process(sql_rig, feed).report.outcomes == outcomes
+    with counted(monkeypatch) as sent:
+        assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=4)
+    assert sum(sent) == 0
 
 
 def test_a_change_is_noticed_that_began_before_the_run(postgres: PostgresRig, tmp_path: Path) -> None:
