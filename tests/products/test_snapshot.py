@@ -141,7 +141,7 @@ def test_a_run_is_resumed_as_what_it_was(stocked: SqlRig, tmp_path: Path) -> Non
     feed = write_feed(tmp_path / "b.csv", rows(4))
     with pytest.raises(TooManyDiscontinuedError):
         snapshot(stocked, feed, "0")
-    with pytest.raises(UsageError, match="no unfinished run"):
+    with pytest.raises(UsageError, match=r"no unfinished run .*there is one into \(products, snapshot\)"):
         process_feeds(feed, url_of(stocked), options=RunOptions(resume=True))
 
 

@@ -261,6 +261,15 @@ def begin(
     return run
 
 
+def _elsewhere(transaction: Transaction, run: RunInfo) -> str:
+    """Name the targets into which the same source was not finished: a forgotten --snapshot or --table."""
+    rows = transaction.execute(
+        "SELECT DISTINCT target FROM feedmill_runs WHERE source = ? AND finished_at IS NULL ORDER BY target",
+        (run.source,),
+    )
+    return f"; there is one into ({'), ('.join(text(target) for (target,) in rows)})" if rows else ""
+
+
 def resume(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> RunInfo:
     """Find the last unfinished run of the same source and target, and check that its ranges recur."""
     if not run.source:
@@ -281,8 +290,8 @@ def resume(transaction: Transaction, run: RunInfo, target: str, lanes: int) -> R
         )
     if not same:
         raise UsageError(
-            f"There is no unfinished run of {', '.join(run.feeds)} into this target ({target}); run it "
-            "without --resume."
+            f"There is no unfinished run of {', '.join(run.feeds)} into this target ({target})"
+            f"{_elsewhere(transaction, run)}; run it without --resume."
         )
     run_id, _, old_lanes, old_chunk_size, old_plan, started_at = same[0]
     _check_last(transaction, run, target, text(run_id), text(started_at))
