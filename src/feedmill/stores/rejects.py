@@ -33,12 +33,12 @@ TRIGGERS: Final = r"=+\-@＝＋－＠﹢﹣﹦﹫−"
 # Blanks of any kind but line ends, and apostrophes, may lead: to some programs they are not there.
 LEAD: Final = r"[^\S\r\n]*'*[^\S\r\n]*"
 FORMULA: Final = re.compile(
-    rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
+    rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
 )
 # A text without any of these has no such start, which is quicker to see.
 MAY_BE_FORMULA: Final = re.compile(rf"[{TRIGGERS}\t\r\n]")
 # For commas, and for semicolons and tabs where a spreadsheet takes those instead.
-MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x85\u2028\u2029]')
+MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]')
 
 
 class RejectFile:
