@@ -10,7 +10,7 @@ from _core.span cimport span_of, span_t
 ctypedef struct row_t:
     Py_ssize_t begin           # first byte
     Py_ssize_t end             # of its text, the row end left out
-    uint32_t* ends             # end of each cell
+    uint32_t* ends             # end of each cell; before them, the byte before the first cell
     int ncells
     bint is_odd                # its cells need the state machine
 
@@ -23,7 +23,7 @@ cdef inline bint cell_open(reader_t* r, const row_t* row, int column, cell_t* ce
     cell.is_noted = False
     if row.is_odd and r.given != NULL:
         return cell_open_given(r, row, column, cell)
-    begin = row.begin if column == 0 else row.ends[column - 1] + 1
+    begin = <uint32_t> (row.ends[column - 1] + 1)
     end = row.ends[column]
     cell.byte = begin
     if row.is_odd:

@@ -113,6 +113,8 @@ cdef inline void row_open(
         if row.end > row.begin and r.p[row.end - 1] == c"\r":
             row.end -= 1
             last[0] = <uint32_t> row.end
+    # Also if a CR was taken off the row before.
+    row.ends[-1] = <uint32_t> (row.begin - 1)
 
 
 cdef inline bint bytes_are_clean(const unsigned char* p, Py_ssize_t n) noexcept nogil:
@@ -190,7 +192,6 @@ cdef inline bint row_open_shortcut(reader_t* r, const row_t* row, shortcut_row_t
     out.all, out.count = r.plan.shortcuts, r.plan.nshortcuts
     out.p = r.p
     out.ends = row.ends
-    out.begin = <uint32_t> row.begin
     out.quote = r.plan.dialect.quote
     out.row, out.columns = r.row, r.batch.columns
     if row.begin < SHORTCUT_EDGE or r.n - row.end < SHORTCUT_EDGE:

@@ -1,9 +1,9 @@
 /* The tokenizer: a chunk of delimited text becomes an index of its separators and rows.
  *
- *     a,b⏎"c,⏎",d⏎      separators  1 3 9 11      rows  {begin 0, first 0} {begin 4, first 2}
+ *     a,b⏎"c,⏎",d⏎      separators  -1 1 3 9 11      rows  {begin 0, first 1} {begin 4, first 3}
  *
- * The cells of row r lie between separators rows[r].first and rows[r + 1].first, the last of which is its row end (or
- * the end of the data). Two machines make the same index:
+ * The cells of row r end at separators rows[r].first to rows[r + 1].first - 1, the last of which is its row end (or the
+ * end of the data); each begins behind the separator before, as if a row end stood before the chunk. Two machines make the same index:
  *   scan_block.h   64 bytes a step with vector masks; stops at whatever is not plain RFC 4180
  *   scan_odd_row   one byte a step, exact for every dialect, one row a call
  * so odd places cost what they cost and the rest stays fast. The second is the definition: where they differ, it is
@@ -82,10 +82,13 @@ typedef struct {
     uint64_t valid, eol, quote, inside, separator, row;
 } scan_masks_t;
 
-/* The last bit of the block before, of each mask that looks back. */
+/* Of the block before: masks, of whose last bits some of this one's depend; and whether a closing quote, or a CR behind
+ * one, was its last byte. */
 typedef struct {
     uint64_t separator, row, quote, closing, closing_cr;
 } scan_carry_t;
+
+#define SCAN_LAST (UINT64_C(1) << 63) /* a mask with its last bit */
 
 /* —— The index ———————————————————————————————————————————————————————————————————————————————————————————————— */
 
@@ -257,6 +260,12 @@ SCAN_INLINE uint64_t equal_sse2(const block_sse2 *b, unsigned char byte)
     return mask;
 }
 
+/* The place of the lowest bit; of no bit, any. */
+SCAN_INLINE uint32_t first_bit_sse2(uint64_t mask)
+{
+    return (uint32_t)__builtin_ctzll(mask | SCAN_LAST);
+}
+
 SCAN_INLINE uint64_t prefix_xor_sse2(uint64_t mask)
 {
     for (int shift = 1; shift < 64; shift *= 2) mask ^= mask << shift;
@@ -290,6 +299,11 @@ SCAN_TARGET SCAN_INLINE uint64_t equal_avx2(const block_avx2 *b, unsigned char b
     return low | high << 32;
 }
 
+SCAN_TARGET SCAN_INLINE uint32_t first_bit_avx2(uint64_t mask)
+{
+    return (uint32_t)_tzcnt_u64(mask);
+}
+
 /* A carry-less product with all ones is the running xor. */
 SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx2(uint64_t mask)
 {
@@ -314,6 +328,11 @@ SCAN_TARGET SCAN_INLINE block_avx512 load_avx512(const unsigned char *p)
 SCAN_TARGET SCAN_INLINE uint64_t equal_avx512(const block_avx512 *b, unsigned char byte)
 {
     return _mm512_cmpeq_epi8_mask(*b, _mm512_set1_epi8((char)byte));
+}
+
+SCAN_TARGET SCAN_INLINE uint32_t first_bit_avx512(uint64_t mask)
+{
+    return first_bit_avx2(mask);
 }
 
 SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx512(uint64_t mask)
@@ -386,18 +405,23 @@ static int scan_step_ends(const scan_dialect_t *d, const unsigned char *p, size_
 
 /* —— What the rest of the kernel calls ———————————————————————————————————————————————————————————————————————— */
 
-static void scan_start(scan_t *s)
+/* 0 when there is no memory. */
+static int scan_start(scan_t *s)
 {
     s->nrows = 0;
-    s->nseparators = s->lines = s->first = s->line = 0;
+    s->nseparators = s->first = 1;
+    s->lines = s->line = 0;
     s->begin = 0;
     s->inside = 0;
+    if (!scan_has_room(s, 1, 0) && !scan_grow(s, 1, 0)) return 0;
+    s->separators[0] = UINT32_MAX;
+    return 1;
 }
 
 /* Index a chunk that starts with a row. Blank lines are indexed as rows; 0 when there is no memory. */
 static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
-    scan_start(s);
+    if (!scan_start(s)) return 0;
     while (s->begin < n) {
         int status = scan_step_index(d, p, n, s);
         if (status == SCAN_ODD) {
@@ -417,7 +441,7 @@ static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n,
 /* Where the last complete row of the data ends, given that one starts at 0; -1 when there is no memory. */
 static ptrdiff_t scan_last_end(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
-    scan_start(s);
+    if (!scan_start(s)) return -1;
     while (s->begin < n) {
         int status = scan_step_ends(d, p, n, s);
         if (status == SCAN_DONE) break;

@@ -7,22 +7,24 @@
  * a meaning of their own in some dialects. What was found before the row that holds it is exact, that row goes to
  * scan_odd_row, and the run starts again after it.
  *
- * The includer defines SCAN_NAME(word), SCAN_TARGET, and in these names: block, load, equal, prefix_xor; and
- * scan_put_positions, with SCAN_HAS_POSITIONS, if it has a better one. */
+ * The includer defines SCAN_NAME(word), SCAN_TARGET, and in these names: block, load, equal, prefix_xor, first_bit;
+ * and scan_put_positions, with SCAN_HAS_POSITIONS, if it has a better one. */
 
 #ifndef SCAN_HAS_POSITIONS
 SCAN_TARGET SCAN_INLINE uint32_t SCAN_NAME(scan_put_positions)(uint32_t *out, uint64_t mask, uint32_t base)
 {
     uint32_t count = (uint32_t)__builtin_popcountll(mask);
-    uint32_t *end = out + count;
+    const uint32_t *end = out + count;
     /* Four at a time without asking: most blocks have no more, and room for a whole block was reserved. */
-    while (out < end) {
+    do {
+        /* Volatile, or compilers gather the four in a vector, which takes longer than to write them. */
+        volatile uint32_t *four = out;
         for (int k = 0; k < 4; k++) {
-            out[k] = base + (mask ? (uint32_t)__builtin_ctzll(mask) : 0);
+            four[k] = base + SCAN_NAME(first_bit)(mask);
             mask &= mask - 1;
         }
         out += 4;
-    }
+    } while (out < end);
     return count;
 }
 #endif
@@ -32,11 +34,11 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_quotes)(
     const scan_dialect_t *d, const scan_masks_t *m, scan_carry_t *carry, uint64_t cr)
 {
     uint64_t pairs = d->double_quote ? m->quote : 0;
-    uint64_t pairs_before = d->double_quote ? m->quote << 1 | carry->quote : 0;
+    uint64_t pairs_before = d->double_quote ? m->quote << 1 | carry->quote >> 63 : 0;
     uint64_t closing = m->quote & ~m->inside;
     uint64_t after = closing << 1 | carry->closing;
     uint64_t after_cr = (after & cr) << 1 | carry->closing_cr;
-    uint64_t bad = m->quote & m->inside & ~(m->separator << 1 | carry->separator | pairs_before);
+    uint64_t bad = m->quote & m->inside & ~(m->separator << 1 | carry->separator >> 63 | pairs_before);
     bad |= after & ~(m->separator | pairs | cr) & m->valid;
     bad |= after_cr & ~m->eol; /* also at the end of the data: a CR there is no part of a row end */
     carry->closing = closing >> 63;
@@ -50,25 +52,31 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_specials)(
 {
     uint64_t bad = 0;
     if (d->has_escape) bad |= SCAN_NAME(equal)(b, d->escape) & (d->has_quote ? m->inside : ~UINT64_C(0));
-    if (d->has_comment) bad |= SCAN_NAME(equal)(b, d->comment) & (m->row << 1 | carry->row);
-    if (d->skip_blanks) bad |= SCAN_NAME(equal)(b, ' ') & (m->separator << 1 | carry->separator);
+    if (d->has_comment) bad |= SCAN_NAME(equal)(b, d->comment) & (m->row << 1 | carry->row >> 63);
+    if (d->skip_blanks) bad |= SCAN_NAME(equal)(b, ' ') & (m->separator << 1 | carry->separator >> 63);
     return bad & m->valid;
 }
 
-/* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished. */
+/* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished.
+ *
+ * The dialect and where the index is written to are kept in variables of its own: what is written could be anything's,
+ * for all the compiler knows, and it would read them anew each time. */
 SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
-    const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s, const int keep)
+    const scan_dialect_t *dialect, const unsigned char *p, size_t n, scan_t *s, const int keep)
 {
-    scan_carry_t carry = {.separator = 1, .row = 1};
-    uint64_t inside = 0, quotes = d->has_quote ? ~UINT64_C(0) : 0, crs = d->strip_cr ? ~UINT64_C(0) : 0;
+    const scan_dialect_t d = *dialect;
+    scan_carry_t carry = {.separator = SCAN_LAST, .row = SCAN_LAST};
+    uint64_t inside = 0, quotes = d.has_quote ? ~UINT64_C(0) : 0, crs = d.strip_cr ? ~UINT64_C(0) : 0;
     uint32_t nseparators = s->nseparators, lines = s->line;
+    uint32_t *separators = s->separators;
+    scan_row_t row = {(uint32_t)s->begin, s->first, s->line, 0};
     unsigned char last[64];
 
     for (size_t i = s->begin;; i += 64) {
         size_t left = n - i;
         const unsigned char *bytes = p + i;
         scan_masks_t m = {.valid = ~UINT64_C(0)};
-        if (left < 64) {
+        if (SCAN_UNLIKELY(left < 64)) {
             /* Nothing may be read past the end; zeros are never special. */
             memset(last, 0, sizeof last);
             memcpy(last, bytes, left);
@@ -76,17 +84,17 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
             m.valid = (UINT64_C(1) << left) - 1;
         }
         SCAN_NAME(block) block = SCAN_NAME(load)(bytes);
-        uint64_t delimiter = SCAN_NAME(equal)(&block, d->delimiter);
-        m.eol = SCAN_NAME(equal)(&block, d->eol);
-        m.quote = SCAN_NAME(equal)(&block, d->quote) & quotes;
+        uint64_t delimiter = SCAN_NAME(equal)(&block, d.delimiter);
+        m.eol = SCAN_NAME(equal)(&block, d.eol);
+        m.quote = SCAN_NAME(equal)(&block, d.quote) & quotes;
         m.inside = SCAN_NAME(prefix_xor)(m.quote) ^ inside;
         m.separator = (delimiter | m.eol) & ~m.inside;
         m.row = m.eol & ~m.inside;
 
         uint64_t bad = 0;
         if (m.quote | carry.closing | carry.closing_cr)
-            bad = SCAN_NAME(scan_bad_quotes)(d, &m, &carry, SCAN_NAME(equal)(&block, '\r') & crs);
-        if (SCAN_UNLIKELY(d->has_special)) bad |= SCAN_NAME(scan_bad_specials)(d, &block, &m, &carry);
+            bad = SCAN_NAME(scan_bad_quotes)(&d, &m, &carry, SCAN_NAME(equal)(&block, '\r') & crs);
+        if (SCAN_UNLIKELY(d.has_special)) bad |= SCAN_NAME(scan_bad_specials)(&d, &block, &m, &carry);
         if (SCAN_UNLIKELY(bad)) {
             uint64_t before = (bad & -bad) - 1;
             m.separator &= before;
@@ -95,38 +103,37 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
         }
 
         if (keep) {
-            if (SCAN_UNLIKELY(!scan_has_room(s, nseparators, 64)) && !scan_grow(s, nseparators, 64))
-                return SCAN_NO_MEMORY;
-            uint64_t rows = m.row;
-            while (rows) {
-                unsigned bit = (unsigned)__builtin_ctzll(rows);
-                uint64_t upto = (UINT64_C(2) << bit) - 1;
-                scan_put_row(s, 0);
-                s->begin = i + bit + 1;
-                s->first = nseparators + (uint32_t)__builtin_popcountll(m.separator & upto);
-                s->line = lines + (uint32_t)__builtin_popcountll(m.eol & upto);
-                rows &= rows - 1;
+            if (SCAN_UNLIKELY(!scan_has_room(s, nseparators, 64))) {
+                if (!scan_grow(s, nseparators, 64)) return SCAN_NO_MEMORY;
+                separators = s->separators;
             }
-            nseparators += SCAN_NAME(scan_put_positions)(s->separators + nseparators, m.separator, (uint32_t)i);
+            for (uint64_t rows = m.row; rows; rows &= rows - 1) {
+                uint64_t upto = rows ^ (rows - 1);
+                s->rows[s->nrows++] = row;
+                row.begin = (uint32_t)i + SCAN_NAME(first_bit)(rows) + 1;
+                row.first = nseparators + (uint32_t)__builtin_popcountll(m.separator & upto);
+                row.line = lines + (uint32_t)__builtin_popcountll(m.eol & upto);
+            }
+            nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
-            s->begin = i + 64 - (size_t)__builtin_clzll(m.row);
+            row.begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);
         }
 
-        if (SCAN_UNLIKELY(bad)) {
-            s->nseparators = s->first; /* forget the unfinished row's */
-            return SCAN_ODD;
+        if (SCAN_UNLIKELY(bad) || left < 64) {
+            s->begin = row.begin;
+            s->first = row.first;
+            s->line = row.line;
+            s->nseparators = bad ? row.first : nseparators; /* an unfinished row's are forgotten */
+            s->lines = lines;
+            s->inside = (int64_t)m.inside < 0;
+            return bad ? SCAN_ODD : SCAN_DONE;
         }
-        carry.separator = m.separator >> 63;
-        carry.row = m.row >> 63;
-        carry.quote = m.quote >> 63;
+        carry.separator = m.separator;
+        carry.row = m.row;
+        carry.quote = m.quote;
         inside = (uint64_t)((int64_t)m.inside >> 63);
-        if (left < 64) break;
     }
-    s->nseparators = nseparators;
-    s->lines = lines;
-    s->inside = inside != 0;
-    return SCAN_DONE;
 }
 
 SCAN_TARGET static int SCAN_NAME(scan_index)(

@@ -43,6 +43,8 @@ enum {
 #define SHORTCUT_LONGEST 1024  /* bytes of a text; the C library copies longer ones faster */
 #define SHORTCUT_WORDS 8       /* two vectors of four in each half */
 #define SHORTCUT_WORD 16       /* bytes of a listed word */
+#define SHORTCUT_CLOCK 19      /* bytes of YYYY-MM-DDTHH:MM:SS */
+#define SHORTCUT_NO_OFFSET 1000000 /* minutes */
 
 typedef struct {
     int what;            /* SHORTCUT_* */
@@ -53,6 +55,7 @@ typedef struct {
     int precision, scale;
     uint32_t shortest;   /* bytes; anything below needs a closer look */
     uint32_t longest;
+    uint32_t spread;     /* between the two */
     int64_t low, high;   /* inclusive */
     double real_low, real_high;
     uint64_t words[2][SHORTCUT_WORDS]; /* first and last eight bytes of each, zeros behind its end */
@@ -62,8 +65,7 @@ typedef struct {
     const shortcut_t *all;
     int count;
     const unsigned char *p; /* byte i of the chunk is p[i], for those of the row */
-    const uint32_t *ends;   /* of the cells */
-    uint32_t begin;         /* of the row */
+    const uint32_t *ends;   /* of the cells; ends[-1] stands before the first */
     unsigned char quote;    /* NUL, which the row has not, where the dialect has none */
     ptrdiff_t row;          /* the slot written to */
     column_t *columns;
@@ -127,6 +129,22 @@ SCAN_INLINE int shortcut_decimal(const unsigned char *p, size_t n, uint32_t *num
     if (!word_is_digits(word)) return -1;
     *number = word_number(word);
     return (int)(n - 1 - at / 8);
+}
+
+/* Minutes east of UTC of Z or ±HH:MM; SHORTCUT_NO_OFFSET if it is neither. */
+SCAN_INLINE int shortcut_offset(const unsigned char *p, size_t n)
+{
+    uint64_t word, digits;
+    int minutes;
+    if (n == 1) return *p == 'Z' ? 0 : SHORTCUT_NO_OFFSET;
+    if (n != 6 || (*p != '+' && *p != '-') || p[3] != ':') return SHORTCUT_NO_OFFSET;
+    word = word_load(p);
+    digits = (word >> 8 & 0xFFFF) << 32 | (word >> 32 & 0xFFFF) << 48 | WORD_EACH('0') >> 32;
+    if (!word_is_digits(digits)) return SHORTCUT_NO_OFFSET;
+    minutes = (int)word_number(digits);
+    if (minutes % 100 > 59 || minutes > 1559) return SHORTCUT_NO_OFFSET;
+    minutes = minutes / 100 * 60 + minutes % 100;
+    return *p == '-' ? -minutes : minutes;
 }
 
 /* Microseconds from 1970 of a date and a time that are in range; 0 if there is no such day. */
@@ -195,13 +213,13 @@ SCAN_INLINE int shortcut_is_listed_sse2(const shortcut_t *op, uint64_t head, uin
     return found;
 }
 
-/* YYYY-MM-DDTHH:MM:SSZ */
+/* YYYY-MM-DDTHH:MM:SS */
 SCAN_INLINE int shortcut_datetime_sse2(const unsigned char *p, int64_t *us)
 {
     int date = iso_date_number(p), time = iso_time_number(p + ISO_DATE + 1);
     int year = date / 10000, month = date / 100 % 100, day = date % 100;
     int hour = time / 10000, minute = time / 100 % 100, second = time % 100;
-    if ((date | time) < 0 || p[ISO_DATE] != 'T' || p[ISO_DATE + 1 + ISO_TIME] != 'Z') return 0;
+    if ((date | time) < 0 || p[ISO_DATE] != 'T') return 0;
     if (year < 1 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return 0;
     return shortcut_instant(year, month, day, (hour * 60 + minute) * 60 + second, us);
 }
@@ -269,7 +287,7 @@ SHORTCUT_INLINE int shortcut_is_listed_avx2(const shortcut_t *op, uint64_t head,
     return !_mm256_testz_si256(found, found);
 }
 
-/* YYYY-MM-DDTHH:MM:SSZ: fourteen digits gathered, joined to seven numbers, and each held to its range. */
+/* YYYY-MM-DDTHH:MM:SS: fourteen digits gathered, joined to seven numbers, and each held to its range. */
 SHORTCUT_INLINE int shortcut_datetime_avx2(const unsigned char *p, int64_t *us)
 {
     __m128i start = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -280,11 +298,11 @@ SHORTCUT_INLINE int shortcut_datetime_avx2(const unsigned char *p, int64_t *us)
     digits = _mm_or_si128(
         digits, _mm_shuffle_epi8(end, _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 13, 14, -1, -1)));
     marks = _mm_or_si128(
-        marks, _mm_shuffle_epi8(end, _mm_setr_epi8(-1, -1, -1, -1, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1)));
+        marks, _mm_shuffle_epi8(end, _mm_setr_epi8(-1, -1, -1, -1, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1)));
     digits = _mm_sub_epi8(digits, _mm_setr_epi8(48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 0, 0));
-    marks = _mm_xor_si128(marks, _mm_setr_epi8('-', '-', 'T', ':', ':', 'Z', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-    bad = _mm_andnot_si128(_mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits), _mm_set1_epi8(-1));
+    marks = _mm_xor_si128(marks, _mm_setr_epi8('-', '-', 'T', ':', ':', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
     numbers = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010A));
+    bad = _mm_subs_epu8(digits, _mm_set1_epi8(9));
     bad = _mm_or_si128(bad, _mm_cmpgt_epi16(numbers, _mm_setr_epi16(99, 99, 12, 31, 23, 59, 59, 0)));
     bad = _mm_or_si128(bad, _mm_cmpgt_epi16(_mm_setr_epi16(0, 0, 1, 1, 0, 0, 0, 0), numbers));
     bad = _mm_or_si128(bad, marks);

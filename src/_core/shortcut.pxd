@@ -16,6 +16,7 @@ cdef extern from "_core/shortcut.h" nogil:
         SHORTCUT_DECIMAL
         SHORTCUT_FLOAT
         SHORTCUT_DATETIME
+        SHORTCUT_CLOCK
         SHORTCUT_EDGE
         SHORTCUT_LONGEST
         SHORTCUT_WORDS
@@ -33,6 +34,7 @@ cdef extern from "_core/shortcut.h" nogil:
         int scale
         uint32_t shortest
         uint32_t longest
+        uint32_t spread
         int64_t low
         int64_t high
         double real_low
@@ -44,7 +46,6 @@ cdef extern from "_core/shortcut.h" nogil:
         int count
         const unsigned char* p
         const uint32_t* ends
-        uint32_t begin
         unsigned char quote
         Py_ssize_t row
         column_t* columns

@@ -13,7 +13,7 @@ from _core.plan cimport (
     MISSING_WORDS, TRANSFORM_COLLAPSE, TRANSFORM_LOWER, TRANSFORM_TRIM, field_t, plan_t,
 )
 from _core.shortcut cimport (
-    SHORTCUT_DATETIME, SHORTCUT_DECIMAL, SHORTCUT_FLOAT, SHORTCUT_GTIN, SHORTCUT_INTEGER, SHORTCUT_LISTED,
+    SHORTCUT_CLOCK, SHORTCUT_DATETIME, SHORTCUT_DECIMAL, SHORTCUT_FLOAT, SHORTCUT_GTIN, SHORTCUT_INTEGER, SHORTCUT_LISTED,
     SHORTCUT_LONGEST, SHORTCUT_NONE, SHORTCUT_TEXT, SHORTCUT_URL, SHORTCUT_WORD, SHORTCUT_WORDS, shortcut_t,
 )
 from _core.span cimport span_of, span_t
@@ -44,6 +44,7 @@ cdef inline void shortcut_settle(const plan_t* plan, const field_t* op, shortcut
         shortcut_avoid_all(op, out, op.missing_words)
     if out.longest < out.shortest:
         out.what = SHORTCUT_NONE
+    out.spread = out.longest - out.shortest
 
 
 cdef inline bint shortcut_is_known(const field_t* op, shortcut_t* out) noexcept nogil:
@@ -88,6 +89,7 @@ cdef inline int shortcut_kind(const field_t* op, shortcut_t* out) noexcept nogil
     elif op.kind == KIND_FLOAT:
         return SHORTCUT_FLOAT if shortcut_set_reals(op, out) else SHORTCUT_NONE
     out.longest = SHORTCUT_LONGEST
+    out.shortest = SHORTCUT_CLOCK + 1
     return SHORTCUT_DATETIME if op.kind == KIND_DATETIME else SHORTCUT_NONE
 
 

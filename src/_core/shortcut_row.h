@@ -171,15 +171,18 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_moment)(
     const shortcut_t *op, column_t *column, ptrdiff_t row, const unsigned char *p, size_t n)
 {
     int64_t us;
-    return n == ISO_DATE + 1 + ISO_TIME + 1 && SHORTCUT_NAME(shortcut_datetime)(p, &us)
-        && SHORTCUT_NAME(shortcut_whole)(op, column, row, us);
+    int minutes = shortcut_offset(p + SHORTCUT_CLOCK, n - SHORTCUT_CLOCK);
+    if (minutes == SHORTCUT_NO_OFFSET || !SHORTCUT_NAME(shortcut_datetime)(p, &us)) return 0;
+    us -= minutes * INT64_C(60000000);
+    if (us < CIVIL_FIRST_DAY * CIVIL_DAY_US || us >= (CIVIL_LAST_DAY + 1) * CIVIL_DAY_US) return 0;
+    return SHORTCUT_NAME(shortcut_whole)(op, column, row, us);
 }
 
 SHORTCUT_HERE int SHORTCUT_NAME(shortcut_cell)(
     const shortcut_t *op, column_t *column, ptrdiff_t row, const unsigned char *p, size_t n)
 {
-    if (SCAN_UNLIKELY(n - op->shortest > op->longest - op->shortest)) return 0;
     switch (op->what) {
+    case SHORTCUT_NONE: return 0;
     case SHORTCUT_TEXT: return SHORTCUT_NAME(shortcut_text)(op, column, row, p, n);
     case SHORTCUT_LISTED: return SHORTCUT_NAME(shortcut_listed)(op, column, row, p, n);
     case SHORTCUT_URL: return SHORTCUT_NAME(shortcut_url)(column, row, p, n);
@@ -189,30 +192,37 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_cell)(
     case SHORTCUT_FLOAT: return SHORTCUT_NAME(shortcut_float)(op, column, row, p, n);
     case SHORTCUT_DATETIME: return SHORTCUT_NAME(shortcut_moment)(op, column, row, p, n);
     }
-    return 0;
+    /* There are no others: no need to look. */
+    __builtin_unreachable();
 }
 
 SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)(const shortcut_row_t *r, int at)
 {
-    for (; at < r->count; at++) {
-        const shortcut_t *op = r->all + at;
-        column_t *column = r->columns + op->field;
-        uint32_t begin = op->column ? r->ends[op->column - 1] + 1 : r->begin;
-        const unsigned char *p = r->p + begin;
-        size_t n = r->ends[op->column] - begin;
-        if (n && *p == r->quote) {
+    /* Variables of its own: what is written could be anything's, for all the compiler knows, and it would read what it has
+     * in memory anew for each cell. */
+    const shortcut_t *op = r->all + at, *end = r->all + r->count;
+    const unsigned char *chunk = r->p;
+    const uint32_t *ends = r->ends;
+    column_t *columns = r->columns;
+    ptrdiff_t row = r->row;
+    unsigned char quote = r->quote;
+    for (; op < end; op++) {
+        column_t *column = columns + op->field;
+        uint32_t begin = ends[op->column - 1] + 1, n = ends[op->column] - begin;
+        const unsigned char *p = chunk + begin;
+        if (*p == quote && n) {
             p++;
             n -= 2;
-            if (SHORTCUT_NAME(shortcut_has)(p, n, r->quote)) return at;
+            if (SHORTCUT_NAME(shortcut_has)(p, n, quote)) break;
         }
-        if (n == 0) {
-            if (!op->takes_empty) return at;
-            column_put_null(column, r->row);
-        } else if (!SHORTCUT_NAME(shortcut_cell)(op, column, r->row, p, n)) {
-            return at;
+        if (SCAN_UNLIKELY(n - op->shortest > op->spread)) {
+            if (n || !op->takes_empty) break;
+            column_put_null(column, row);
+        } else if (!SHORTCUT_NAME(shortcut_cell)(op, column, row, p, n)) {
+            break;
         }
     }
-    return at;
+    return (int)(op - r->all);
 }
 
 #undef SHORTCUT_NAME
