@@ -26,6 +26,7 @@
 #                      language.pxd wordset.pxd numeric_binary.pxd
 #     patterns         patterns.pxd pcre2.h
 #     keys             key_table.h .pxd  which record has a key    digest.h      what a key is known by there
+#                      claims.pxd    rows whose keys are taken
 #                      row_copy.pxd  rows without some of them    row_text.pxd  their values in findings
 #     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
@@ -39,6 +40,7 @@
 #     compile*.pxi     a schema and a dialect → plan_t             plan.pxi      class Plan
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
 #     findings.pxi     what a batch has found                      key_index.pxi class KeyIndex
+#     judged.pxi       a batch without rows whose keys are taken
 #     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
 #     known.pxi        class Known, class Contents
 #
@@ -72,13 +74,13 @@ from feedmill.json_schema import JsonSchema
 from feedmill.schema import Schema
 from feedmill.transforms import Default, Map, Replace, has_default
 
+from _core.claims cimport claims_find, claims_t, key_fields_t, keys_claim, keys_miss
 from _core.codes cimport CODE_COUNT, CODE_RECORD_TOO_LONG, CODE_UNCLOSED_QUOTE, OK
 from _core.columns cimport (
     COL_BOOL, COL_DATE32, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_NUMERIC, COL_TIME64, COL_TIMESTAMP,
     COL_UTF8, batch_bytes, batch_free, batch_new, batch_t, column_t, reject_t,
 )
-from _core.key_table cimport KEY_ORDINAL_MAX, key_entry_t, key_table_add, key_table_find, key_table_t
-from _core.keys cimport key_digest
+from _core.key_table cimport KEY_ORDINAL_MAX, key_entry_t, key_table_t
 from _core.kinds cimport kind_check
 from _core.limits cimport (
     LIMIT_COUNT, LIMIT_NEVER, LIMIT_NONE, LIMIT_VALUE, limit_is_exclusive, limit_is_lower, limit_t,
@@ -99,7 +101,6 @@ from _core.reader cimport (
     scratch_free, scratch_t,
 )
 from _core.row_copy cimport rows_copy
-from _core.row_text cimport buffer_append, row_put_text
 from _core.rows cimport rows_damaged, rows_read
 from _core.rule_plan cimport (
     STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, STEP_TEST, TEST_EQUAL, TEST_LESS, TEST_MORE, TEST_UNORDERED, named_t,
@@ -150,6 +151,7 @@ include "_core/encode_objects.pxi"
 include "_core/encode_capsules.pxi"
 include "_core/findings.pxi"
 include "_core/key_index.pxi"
+include "_core/judged.pxi"
 include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"

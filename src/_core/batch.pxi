@@ -163,7 +163,7 @@ cdef class Batch:
         for row in range(self.batch.rows):
             yield record_of(self.plan, self, row, None)
 
-    def claim_keys(self, KeyIndex index, Py_ssize_t before):
+    def claim_keys(self, KeyIndex index not None, Py_ssize_t before, codes=None):
         """Claim the keys of each row for its record; a key with a missing value is none.
 
         A record of which one key is taken gets none of the others.
@@ -173,25 +173,74 @@ cdef class Batch:
         index : KeyIndex
         before : int
             Records that were there before this batch.
+        codes : sequence of int, optional
+            What is found, for each key of the index, against a record whose key is taken; 0 for all: nothing,
+            such records are left out in silence. By default nothing but the index is changed.
 
         Returns
         -------
-        list of tuple of int
-            Record, from 0, the key's place among the index's, and the record that has it, counted from 1.
+        Batch or None
+            The rows without those whose keys are taken, and with the findings against these, and no others.
+            None if all stay, or there are no codes.
+
+        Raises
+        ------
+        ValueError
+            The index is frozen, or has as many records as it can name.
+        IndexError
+            A field does not exist.
+
+        Notes
+        -----
+        The GIL is released.
         """
-        return claim_keys(self, index, before)
+        return claim_keys(self, index, before, codes)
 
-    def lacking_keys(self, KeyIndex index, fields):
-        """List the records, from 0, whose key a frozen index does not have; a missing value makes no key."""
-        return lacking_keys(self, index, fields)
+    def miss_keys(self, references, int code):
+        """Look keys up that have to be there; a key with a missing value need not.
 
-    def key_text(self, record, fields):
-        """Write a good record's values of some fields as bytes, with the fields' names if there are several."""
-        return key_words(self, record, fields)
+        Parameters
+        ----------
+        references : sequence of (KeyIndex, sequence of int)
+            Frozen indexes, and the fields of the key that the first table of each is to have.
+        code : int
+            What is found against a record whose key is not there.
 
-    def without(self, records):
-        """Copy the rows without those of some records; the copy has no findings."""
-        return batch_without(self, records)
+        Returns
+        -------
+        Batch or None
+            As `claim_keys`.
+
+        Raises
+        ------
+        ValueError
+            An index is not frozen.
+        IndexError
+            A field does not exist.
+
+        Thread safety
+        -------------
+        any thread
+
+        Notes
+        -----
+        The GIL is released.
+        """
+        return miss_keys(self, references, code)
+
+    def claims(self):
+        """List what the findings of `claim_keys` or `miss_keys` are of, in their order.
+
+        Returns
+        -------
+        list of (int, int)
+            Which key, or reference; and the record that has it, from 1, or 0. Empty for other batches.
+
+        Thread safety
+        -------------
+        any thread
+        """
+        return claims_of(self)
 
     # The encoders
 

@@ -8,7 +8,7 @@
 # A batch_t is recycled by its plan: buffers keep their capacity, because first-touched pages cost more than
 # parsing. Every buffer has PADDING spare bytes at its end, so that a copy may write whole vectors.
 
-from libc.stdint cimport INT32_MAX, int32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -55,6 +55,11 @@ ctypedef struct reject_t:
     int32_t text_offset  # where its text starts in reject_text; findings of one cell share it
     int32_t text_length  # bytes kept there, at most REJECT_TEXT_MAX
 
+ctypedef struct claim_t:
+    int64_t holder       # the record that has the key, from 1, over all of the input; 0 = none has
+    int32_t row          # of the batch that was judged
+    int32_t key          # which of the keys
+
 ctypedef struct batch_t:
     int refs                  # who still needs it; changed through share.pxd only
     Py_ssize_t rows           # good records: what the columns hold
@@ -73,6 +78,7 @@ ctypedef struct batch_t:
     unsigned char* reject_text
     Py_ssize_t reject_text_used
     Py_ssize_t reject_text_capacity
+    claim_t* claims           # of each finding, the claim that it is of; NULL where findings are of cells
     batch_t* next             # in the plan's list of batches to recycle
 
 
@@ -119,6 +125,7 @@ cdef inline void batch_free(batch_t* batch) noexcept nogil:
     free(batch.key_hash)
     free(batch.rejects)
     free(batch.reject_text)
+    free(batch.claims)
     free(batch)
 
 
@@ -183,6 +190,8 @@ cdef inline void batch_clear(batch_t* batch, Py_ssize_t rows) noexcept nogil:
     cdef column_t* column
     cdef int i
     batch.rows = batch.records = batch.lines = batch.nrejects = batch.reject_text_used = 0
+    free(batch.claims)
+    batch.claims = NULL
     for i in range(batch.ncols):
         column = &batch.columns[i]
         memset(column.validity, 0xFF, <size_t> ((rows + 7) >> 3))
@@ -213,6 +222,8 @@ cdef inline Py_ssize_t batch_bytes(const batch_t* batch) noexcept nogil:
     cdef Py_ssize_t total = batch.row_capacity * per_row + batch.reject_text_capacity
     cdef int i
     total += batch.reject_capacity * <Py_ssize_t> sizeof(reject_t)
+    if batch.claims != NULL:
+        total += batch.nrejects * <Py_ssize_t> sizeof(claim_t)
     for i in range(batch.ncols):
         total += batch.columns[i].capacity + (batch.row_capacity >> 3)
         if column_is_text(&batch.columns[i]):

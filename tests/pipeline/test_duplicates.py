@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedmill import Constraints, Dialect, Field, Reject, RunOptions, Schema, load, parse, read, validate
+from feedmill.codes import Code
 from feedmill.kernel import KeyIndex
 
 if TYPE_CHECKING:
@@ -163,9 +164,11 @@ def test_keys_are_equal_where_their_values_are(
     for part in (rows[:middle], rows[middle:]):
         batch = parse("".join(",".join(row) + "\n" for row in part if any(row)).encode(), schema, PLAIN)
         assert batch.rows == batch.records
-        found += [
-            (before + record, number, holder) for record, number, holder in batch.claim_keys(index, before)
-        ]
+        stays = batch.claim_keys(index, before, [Code.UNIQUE])
+        if stays is not None:
+            records = [before + finding[2] for finding in stays.rejects()]
+            found += [(record, *claim) for record, claim in zip(records, stays.claims(), strict=True)]
+            assert stays.records - stays.rows == len(set(records))
         for number, values in enumerate(batch.tuples(), before):
             own = tuple(values[field] for field in key)
             if None not in own and held.setdefault(own, number + 1) != number + 1:
@@ -177,12 +180,19 @@ def test_keys_are_equal_where_their_values_are(
 
 @given(st.lists(ROW, min_size=1, max_size=20), st.data())
 def test_rows_that_stay_are_as_they_were(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
-    schema = Schema(tuple(Field(kind, kind) for kind in KEYS))
-    batch = parse(
-        "".join(",".join((*row[:-1], row[-1] or "true")) + "\n" for row in rows).encode(), schema, PLAIN
-    )
-    out = data.draw(st.sets(st.sampled_from(range(len(rows)))))
-    copy = batch.without(sorted(out))
+    schema = Schema((Field("place", "integer"), *(Field(kind, kind) for kind in KEYS)))
+    lines = [",".join((str(number), *row)) + "\n" for number, row in enumerate(rows)]
+    batch = parse("".join(lines).encode(), schema, PLAIN)
+    out = data.draw(st.sets(st.sampled_from(range(len(rows))), min_size=1))
+    index = KeyIndex([[0]])
+    kept_lines = [line for number, line in enumerate(lines) if number not in out]
+    assert parse("".join(kept_lines).encode(), schema, PLAIN).claim_keys(index, 0) is None
+    index.freeze()
+    copy = batch.miss_keys([(index, [0])], Code.FOREIGN_KEY)
+    assert copy is not None
+    assert [(each[0], each[2], each[6]) for each in copy.rejects()] == [
+        (Code.FOREIGN_KEY, number, str(number).encode()) for number in sorted(out)
+    ]
     kept = [number for number in range(len(rows)) if number not in out]
     assert copy.tuples(record_base=0) == [batch.tuples(record_base=0)[number] for number in kept]
     assert copy.numbers() == kept
@@ -195,7 +205,7 @@ def test_a_key_takes_as_little_memory_as_is_said() -> None:
     index = KeyIndex([[0]])
     for before in range(0, 200_000, 1_000):
         data = "".join(f"some long key of an item {n}\n" for n in range(before, before + 1_000))
-        assert parse(data.encode(), schema, PLAIN).claim_keys(index, before) == []
+        assert parse(data.encode(), schema, PLAIN).claim_keys(index, before, [0]) is None
         if before > 10_000:
             assert 18 <= index.nbytes / len(index) <= 37
     assert len(index) == 200_000
@@ -205,13 +215,27 @@ def test_what_an_index_refuses() -> None:
     batch = parse(b"a\n", Schema((Field("sku"),)), PLAIN)
     index = KeyIndex([[0]])
     with pytest.raises(ValueError, match="freeze the index first"):
-        batch.lacking_keys(index, [0])
+        batch.miss_keys([(index, [0])], Code.FOREIGN_KEY)
     with pytest.raises(IndexError, match="field 1"):
         batch.claim_keys(KeyIndex([[1]]), 0)
     index.freeze()
     with pytest.raises(ValueError, match="frozen"):
         batch.claim_keys(index, 0)
-    assert batch.lacking_keys(index, [0]) == [0]
-    for record in (-1, 1):
-        with pytest.raises(ValueError, match="none of the batch's rows"):
-            batch.without([record])
+    stays = batch.miss_keys([(index, [0])], Code.FOREIGN_KEY)
+    assert stays is not None
+    assert (stays.rows, stays.claims()) == (0, [(0, 0)])
+
+
+def test_thousands_of_duplicates_are_left_out_at_once() -> None:
+    """More findings than there is room for at first, of a key with several fields."""
+    schema = Schema((Field("a"), Field("n", "integer")))
+    data = "".join(f"{'x' * 200},{n % 10}\n" for n in range(5_000)).encode()
+    index = KeyIndex([[0, 1]])
+    stays = parse(data, schema, PLAIN).claim_keys(index, 0, [Code.UNIQUE])
+    assert stays is not None
+    assert (stays.rows, stays.records, len(index)) == (10, 5_000, 10)
+    found = stays.rejects()
+    assert [finding[2] for finding in found] == list(range(10, 5_000))
+    assert all(finding[6] == f"a={'x' * 200}, n={finding[2] % 10}".encode() for finding in found)
+    assert stays.claims() == [(0, record % 10 + 1) for record in range(10, 5_000)]
+    assert stays.reject_counts() == {(Code.UNIQUE, -1): 4_990}

@@ -22,12 +22,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from feedmill.codes import Code
 from feedmill.kernel import KeyIndex
 from feedmill.pipeline.jobs import Broken, ParsedChunk, Piece
-from feedmill.pipeline.judged import Verdict
+from feedmill.pipeline.judged import JudgedBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,12 @@ class DuplicateCheck:
     """
 
     def __init__(self, schema: Schema, policy: Duplicates, feeds: Sequence[str]) -> None:
-        self._policy = policy
         self._feeds = feeds
         names = [(key, Code.UNIQUE) for key in schema.shared_by_none]
         if schema.primary_key and policy != "last":
             names.insert(0, (schema.primary_key, Code.DUPLICATE_KEY))
         self._keys = names
+        self._codes = [0 if policy == "first" else int(code) for _, code in names]
         self._index = KeyIndex([[schema.names.index(name) for name in key] for key, _ in names])
         self._starts: list[int] = []  # records before each feed
         self._records = 0
@@ -93,18 +94,12 @@ class DuplicateCheck:
         )
 
     def _judged(self, batch: Batch) -> Batch:
-        verdict = Verdict(batch)
-        for record, number, holder in batch.claim_keys(self._index, self._records):
-            names, code = self._keys[number]
-            if self._policy == "first":
-                verdict.duplicates.add(record)
-                continue
-            note = f"expected a new {', '.join(names)}, {self._named(holder)} has it"
-            verdict.find(record, code, self._index.keys[number], note)
-        return verdict.batch_that_stays()
+        rows = batch.claim_keys(self._index, self._records, self._codes)
+        # Whoever asks for the notes does so later, when other feeds may have begun.
+        return JudgedBatch.of(batch, rows, partial(self._note, tuple(self._starts)))
 
-    def _named(self, holder: int) -> str:
-        """Name a record by its number, counted over all feeds from 1."""
-        feed = bisect_right(self._starts, holder - 1) - 1
+    def _note(self, starts: Sequence[int], key: int, holder: int, _value: bytes) -> str:
+        """Name the record that has a key by its number, counted over all feeds from 1."""
+        feed = bisect_right(starts, holder - 1) - 1
         place = f" of {self._feeds[feed]}" if len(self._feeds) > 1 else ""
-        return f"record {holder - self._starts[feed]}{place}"
+        return f"expected a new {', '.join(self._keys[key][0])}, record {holder - starts[feed]}{place} has it"

@@ -20,7 +20,7 @@ from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedmillError, UsageError
 from feedmill.kernel import KeyIndex, Plan
-from feedmill.pipeline.judged import Verdict
+from feedmill.pipeline.judged import JudgedBatch
 from feedmill.readers import CHUNK_BYTES, Source, find_feeds, open_source
 from feedmill.readers.blocks import STDIN
 from feedmill.schema import Constraints, Field, Schema
@@ -94,13 +94,11 @@ class References:
 
     def checked(self, batch: Batch) -> Batch:
         """Judge a batch; give what stays of it."""
-        verdict = Verdict(batch)
-        for each in self._references:
-            for record in batch.lacking_keys(each.index, each.fields):
-                shown = batch.key_text(record, each.fields).decode("utf-8", "replace")
-                verdict.find(record, Code.FOREIGN_KEY, each.fields, f'{each.expected}"{shown[:80]}"')
-        verdict.findings.sort(key=lambda finding: finding[2])
-        return verdict.batch_that_stays()
+        keys = [(each.index, each.fields) for each in self._references]
+        return JudgedBatch.of(batch, batch.miss_keys(keys, Code.FOREIGN_KEY), self._note)
+
+    def _note(self, key: int, _holder: int, value: bytes) -> str:
+        return f'{self._references[key].expected}"{value.decode("utf-8", "replace")[:80]}"'
 
 
 def _place(
