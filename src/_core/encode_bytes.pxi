@@ -18,7 +18,7 @@ from _core.encode_copy cimport COPY_MAX_FIELDS, copy_block_t, copy_cut, copy_fil
 from _core.encode_csv cimport csv_encode, csv_separates, csv_t
 from _core.encode_jsonl cimport jsonl_encode, jsonl_put_string, jsonl_t
 from _core.output cimport OUTPUT_SLACK, output_free, output_t
-from _core.view cimport rows_t, view_open, view_t
+from _core.view cimport rows_t, view_open, view_settle, view_t
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject** bytes, Py_ssize_t size) except -1
@@ -154,6 +154,7 @@ cdef list encode_copy(const batch_t* batch, tuple names, rows_t rows, tuple choi
             raise MemoryError
         for i, (field, target) in enumerate(choice):
             view_open(&views[i], &batch.columns[<int> field], field, target)
+            view_settle(&views[i], batch.rows)
         copy.rows, copy.views, copy.nviews = rows, views, <int> len(choice)
         copy.fault_view = 0
         copy.fault_row = 0

@@ -18,7 +18,7 @@ from _core.copy_value cimport (
     COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_bytes, copy_put_value,
     copy_width,
 )
-from _core.view cimport rows_has, rows_t, view_has, view_t
+from _core.view cimport rows_are_all, rows_has, rows_t, view_has, view_t
 
 cdef enum:
     # Bytes in a block: psycopg writes to the server as fast from 64 KiB on as from 256 KiB, and up to 128
@@ -45,19 +45,49 @@ ctypedef struct copy_block_t:
     unsigned char* out               # bound + OUTPUT_SLACK bytes
 
 
+ctypedef struct copy_cut_t:
+    Py_ssize_t fixed                 # bytes that each row takes at most, but for texts
+    const view_t* texts
+    int ntexts
+
+
 cdef inline bint copy_is_text(int target) noexcept nogil:
     """Tell whether what a value takes depends on its text."""
     return target == COPY_BYTES or target == COPY_TEXT_NUMERIC or target == COPY_JSONB
 
 
-cdef inline Py_ssize_t copy_row_bound(
-    const view_t* texts, int ntexts, Py_ssize_t fixed, Py_ssize_t row
-) noexcept nogil:
-    cdef Py_ssize_t bound = fixed
+cdef inline Py_ssize_t copy_bound(const copy_cut_t* cut, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    """Bound what rows first .. end-1 take, all of them."""
+    cdef Py_ssize_t bound = cut.fixed * (end - first)
     cdef int i
-    for i in range(ntexts):
-        bound += texts[i].offsets[row + 1] - texts[i].offsets[row]
+    for i in range(cut.ntexts):
+        bound += cut.texts[i].offsets[end] - cut.texts[i].offsets[first]
     return bound
+
+
+cdef inline Py_ssize_t copy_end_of_all(const copy_cut_t* cut, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    """Find where a block of rows ends of which none is left out: after one row at least."""
+    cdef Py_ssize_t low = first + 1, high = count, middle
+    while low < high:
+        middle = (low + high + 1) // 2
+        if copy_bound(cut, first, middle) <= COPY_BLOCK:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+cdef inline bint copy_add(copy_block_t** blocks, Py_ssize_t n, Py_ssize_t first) noexcept nogil:
+    """Begin a block behind the `n` that there are; False when there is no memory."""
+    cdef copy_block_t* grown
+    if n & (n - 1) == 0:
+        grown = <copy_block_t*> realloc(blocks[0], <size_t> (max(2 * n, 1)) * sizeof(copy_block_t))
+        if grown == NULL:
+            return False
+        blocks[0] = grown
+    blocks[0][n].first = first
+    blocks[0][n].used = blocks[0][n].bound = 0
+    return True
 
 
 cdef inline Py_ssize_t copy_cut(const copy_t* copy, view_t* texts, copy_block_t** blocks) noexcept nogil:
@@ -65,34 +95,36 @@ cdef inline Py_ssize_t copy_cut(const copy_t* copy, view_t* texts, copy_block_t*
 
     `texts` is scratch for nviews views; `blocks` is grown and stays the caller's to free.
     """
-    cdef Py_ssize_t row, size, fixed = 2, n = 0, used = 0
-    cdef copy_block_t* grown
-    cdef int i, ntexts = 0
-    if copy.record != NULL:
-        fixed += 4 + 8
-    for i in range(copy.nviews):
-        fixed += copy_width(copy.views[i].kind)
-        if copy_is_text(copy.views[i].kind):
-            texts[ntexts] = copy.views[i]
-            ntexts += 1
-    for row in range(copy.rows.count):
-        if not rows_has(&copy.rows, row):
+    cdef Py_ssize_t row = 0, end, size, n = 0
+    cdef bint is_all = rows_are_all(&copy.rows)
+    cdef copy_cut_t cut
+    copy_cut_open(&cut, copy, texts)
+    while row < copy.rows.count:
+        end = row + 1
+        if not is_all and not rows_has(&copy.rows, row):
+            row = end
             continue
-        size = copy_row_bound(texts, ntexts, fixed, row)
-        if n == 0 or used + size > COPY_BLOCK:
-            if n & (n - 1) == 0:
-                grown = <copy_block_t*> realloc(blocks[0], <size_t> (max(2 * n, 1)) * sizeof(copy_block_t))
-                if grown == NULL:
-                    return -1
-                blocks[0] = grown
-            blocks[0][n].first = row
-            blocks[0][n].used = 0
+        if is_all:
+            end = copy_end_of_all(&cut, row, copy.rows.count)
+        size = copy_bound(&cut, row, end)
+        if n == 0 or blocks[0][n - 1].bound + size > COPY_BLOCK:
+            if not copy_add(blocks, n, row):
+                return -1
             n += 1
-            used = 0
-        used += size
-        blocks[0][n - 1].bound = used
-        blocks[0][n - 1].end = row + 1
+        blocks[0][n - 1].bound += size
+        blocks[0][n - 1].end = row = end
     return n
+
+
+cdef inline void copy_cut_open(copy_cut_t* cut, const copy_t* copy, view_t* texts) noexcept nogil:
+    cdef int i
+    cut.fixed = 2 if copy.record == NULL else 2 + 4 + 8
+    cut.texts, cut.ntexts = texts, 0
+    for i in range(copy.nviews):
+        cut.fixed += copy_width(copy.views[i].kind)
+        if copy_is_text(copy.views[i].kind):
+            texts[cut.ntexts] = copy.views[i]
+            cut.ntexts += 1
 
 
 cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
@@ -107,9 +139,10 @@ cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
     cdef int nviews = copy.nviews
     cdef Py_ssize_t end = block.end
     cdef Py_ssize_t row
+    cdef bint is_all = rows_are_all(&copy.rows)
     cdef int i
     for row in range(block.first, end):
-        if not rows_has(&copy.rows, row):
+        if not is_all and not rows_has(&copy.rows, row):
             continue
         out = copy_put16(out, count)
         if copy.record != NULL:

@@ -65,12 +65,17 @@ cdef inline unsigned char* output_copy(
 
 cdef inline unsigned char* output_copy_blocks(unsigned char* out, span_t text) noexcept nogil:
     """Copy a text behind which OUTPUT_SLACK bytes may be read, as behind those of a column."""
-    cdef Py_ssize_t i = OUTPUT_SLACK
     memcpy(out, text.p, OUTPUT_SLACK)
+    if text.n > OUTPUT_SLACK:
+        output_copy_rest(out, text)
+    return out + text.n
+
+
+cdef inline void output_copy_rest(unsigned char* out, span_t text) noexcept nogil:
+    cdef Py_ssize_t i = OUTPUT_SLACK
     if text.n > OUTPUT_LONG:
         memcpy(out, text.p, <size_t> text.n)
-        return out + text.n
+        return
     while i < text.n:
         memcpy(out + i, text.p + i, OUTPUT_SLACK)
         i += OUTPUT_SLACK
-    return out + text.n

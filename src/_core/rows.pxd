@@ -27,7 +27,7 @@ from _core.scan cimport (
 )
 from _core.shortcut cimport SHORTCUT_EDGE, shortcut_origin, shortcut_row, shortcut_row_t
 from _core.span cimport span_of, span_t
-from _core.text cimport utf8_valid
+from _core.text cimport utf8_clean, utf8_valid
 from _core.values cimport value_read
 
 cdef enum:
@@ -114,11 +114,8 @@ cdef inline void row_open(
             row.end -= 1
             last[0] = <uint32_t> row.end
     # Also if a CR was taken off the row before.
-    row.ends[-1] = <uint32_t> (row.begin - 1)
-
-
-cdef inline bint bytes_are_clean(const unsigned char* p, Py_ssize_t n) noexcept nogil:
-    return utf8_valid(p, n) and memchr(p, 0, <size_t> n) == NULL
+    last = row.ends - 1
+    last[0] = <uint32_t> (row.begin - 1)
 
 
 cdef inline void row_look_over(reader_t* r, const row_t* row) noexcept nogil:
@@ -133,7 +130,7 @@ cdef inline void row_look_over(reader_t* r, const row_t* row) noexcept nogil:
         # Not within a character.
         while row.end < stop < r.n and r.p[stop] & 0xC0 == 0x80:
             stop -= 1
-        if bytes_are_clean(r.p + row.begin, stop - row.begin):
+        if utf8_clean(r.p + row.begin, stop - row.begin):
             r.clean_until = stop
             return
         r.unclean_until = stop

@@ -114,7 +114,7 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
                 row.first = nseparators + (uint32_t)__builtin_popcountll(m.separator & upto);
                 row.line = lines + (uint32_t)__builtin_popcountll(m.eol & upto);
             }
-            nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
+            if (m.separator) nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
             row.begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);

@@ -206,6 +206,7 @@ SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)
     column_t *columns = r->columns;
     ptrdiff_t row = r->row;
     unsigned char quote = r->quote;
+    unsigned char plain[SHORTCUT_EDGE + SHORTCUT_LONGEST + SHORTCUT_EDGE]; /* a cell without the quotes in it */
     for (; op < end; op++) {
         column_t *column = columns + op->field;
         uint32_t begin = ends[op->column - 1] + 1, n = ends[op->column] - begin;
@@ -213,7 +214,11 @@ SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)
         if (*p == quote && n) {
             p++;
             n -= 2;
-            if (SHORTCUT_NAME(shortcut_has)(p, n, quote)) break;
+            if (SHORTCUT_NAME(shortcut_has)(p, n, quote)) {
+                if (n > SHORTCUT_LONGEST) break;
+                n = (uint32_t)scan_unquote(quote, p, n, plain + SHORTCUT_EDGE);
+                p = plain + SHORTCUT_EDGE;
+            }
         }
         if (SCAN_UNLIKELY(n - op->shortest > op->spread)) {
             if (n || !op->takes_empty) break;

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "word.h"
 
@@ -72,6 +73,8 @@ enum {
     UTF8_ANY = UTF8_SHORT | UTF8_LONG | UTF8_TWO
 };
 
+#define UTF8_GROUP 256 /* bytes: most of so many have a letter beyond ASCII, or none of all the file */
+
 #define UTF8_TABLE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
 #define UTF8_BYTE(faults) ((char)(unsigned char)(faults))
 
@@ -115,29 +118,56 @@ __attribute__((target("avx2"))) static inline __m256i utf8_faults_avx2(const uns
     return _mm256_xor_si256(_mm256_and_si256(continued, _mm256_set1_epi8(UTF8_BYTE(UTF8_TWO))), faults);
 }
 
-__attribute__((target("avx2"))) static int utf8_valid_avx2(const unsigned char *p, size_t n)
+/* The faults of the first block of all, before which nothing may be read. */
+__attribute__((target("avx2"))) static inline __m256i utf8_first_faults_avx2(__m256i block)
 {
-    __m256i faults = _mm256_setzero_si256();
-    int foreign, foreign_before = 0;
-    size_t i = 0;
-    /* The first character that is not ASCII, and those behind it as far as a block must look back. */
-    while (n - i >= 32 && !_mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)(const void *)(p + i)))) i += 32;
-    for (size_t stop = n - i > 3 ? i + 3 : n; i < stop;) {
-        size_t width = utf8_width(p + i, n - i);
-        if (width == 0) return 0;
-        i += width;
-    }
-    for (; n - i >= 32; i += 32) {
-        __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
-        foreign = _mm256_movemask_epi8(block);
+    unsigned char copy[64] = {0};
+    _mm256_storeu_si256((__m256i *)(void *)(copy + 32), block);
+    return utf8_faults_avx2(copy + 32, block);
+}
+
+/* n >= 32. Blocks are taken eight at a time, and looked at one by one only if there is more than ASCII in them: asking
+ * each would be quicker, were its answer not a matter of luck in text of most languages. */
+__attribute__((target("avx2"))) static inline int utf8_passes_avx2(const unsigned char *p, size_t n, int takes_nul)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)p), least = block;
+    int foreign_before = _mm256_movemask_epi8(block);
+    __m256i faults = foreign_before ? utf8_first_faults_avx2(block) : zero;
+    size_t i = 32, end = n / 32 * 32;
+    while (i < end) {
+        size_t stop = end - i > UTF8_GROUP ? i + UTF8_GROUP : end;
+        __m256i any = zero;
+        for (size_t at = i; at < stop; at += 32) {
+            block = _mm256_loadu_si256((const __m256i *)(const void *)(p + at));
+            any = _mm256_or_si256(any, block);
+            if (!takes_nul) least = _mm256_min_epu8(least, block);
+        }
         /* An ASCII block behind another has no faults; behind any other, the end of that one may be at fault. */
-        if (foreign | foreign_before) faults = _mm256_or_si256(faults, utf8_faults_avx2(p + i, block));
-        foreign_before = foreign;
+        if (foreign_before | _mm256_movemask_epi8(any)) {
+            for (size_t at = i; at < stop; at += 32) {
+                block = _mm256_loadu_si256((const __m256i *)(const void *)(p + at));
+                faults = _mm256_or_si256(faults, utf8_faults_avx2(p + at, block));
+            }
+        }
+        foreign_before = _mm256_movemask_epi8(block);
+        i = stop;
     }
     if (!_mm256_testz_si256(faults, faults)) return 0;
+    if (!takes_nul && _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, zero))) return 0;
     /* From the start of the character that the last block has only begun. */
-    if (i >= 3) i -= p[i - 1] >= 0xC0 ? 1 : p[i - 2] >= 0xE0 ? 2 : p[i - 3] >= 0xF0 ? 3 : 0;
-    return utf8_valid_words(p + i, n - i);
+    i -= p[i - 1] >= 0xC0 ? 1 : p[i - 2] >= 0xE0 ? 2 : p[i - 3] >= 0xF0 ? 3 : 0;
+    return utf8_valid_words(p + i, n - i) && (takes_nul || !memchr(p + i, 0, n - i));
+}
+
+__attribute__((target("avx2"))) static int utf8_valid_avx2(const unsigned char *p, size_t n)
+{
+    return utf8_passes_avx2(p, n, 1);
+}
+
+__attribute__((target("avx2"))) static int utf8_clean_avx2(const unsigned char *p, size_t n)
+{
+    return utf8_passes_avx2(p, n, 0);
 }
 #endif
 
@@ -147,6 +177,15 @@ static inline int utf8_is_valid(const unsigned char *p, size_t n)
     if (n >= 32 && __builtin_cpu_supports("avx2")) return utf8_valid_avx2(p, n);
 #endif
     return utf8_valid_words(p, n);
+}
+
+/* Whether it is UTF-8, and has no NUL. */
+static inline int utf8_is_clean(const unsigned char *p, size_t n)
+{
+#ifdef UTF8_HAS_AVX2
+    if (n >= 32 && __builtin_cpu_supports("avx2")) return utf8_clean_avx2(p, n);
+#endif
+    return utf8_valid_words(p, n) && (n == 0 || !memchr(p, 0, n));
 }
 
 /* How many characters valid UTF-8 has: the bytes that do not continue one. */

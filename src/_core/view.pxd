@@ -24,6 +24,11 @@ ctypedef struct view_t:
     const unsigned char* end         # of the memory behind data
 
 
+cdef inline bint rows_are_all(const rows_t* rows) noexcept nogil:
+    """Tell whether no row is left out."""
+    return rows.chosen == NULL and rows.lanes == 1
+
+
 cdef inline bint rows_has(const rows_t* rows, Py_ssize_t row) noexcept nogil:
     # The rule that gives each row to one lane.
     if rows.chosen != NULL and not rows.chosen[row]:
@@ -44,6 +49,17 @@ cdef inline void view_open(view_t* view, const column_t* column, int field, int 
     view.offsets = column.offsets
     view.data = <const unsigned char*> column.data if column.data != NULL else COLUMN_EMPTY
     view.end = view.data + column.capacity + COLUMN_PADDING
+
+
+cdef inline void view_settle(view_t* view, Py_ssize_t rows) noexcept nogil:
+    """See whether any of the rows has no value, so that view_has need not look at each."""
+    cdef Py_ssize_t i, whole = rows >> 3
+    cdef unsigned char rest = <unsigned char> ((1 << (rows & 7)) - 1)
+    for i in range(whole):
+        if view.validity[i] != 0xFF:
+            return
+    if rest == 0 or view.validity[whole] & rest == rest:
+        view.validity = NULL
 
 
 cdef inline bint view_has(const view_t* view, Py_ssize_t row) noexcept nogil:
