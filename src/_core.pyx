@@ -31,6 +31,7 @@
 #     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
 #     what is stored   known.pxd     hashes by key                choose.pxd    which rows say something new
+#                      slots.pxd     the table that they are in
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
 #
@@ -41,8 +42,8 @@
 #     encode_*.pxi     batch_t → bytes, objects, Arrow capsules    batch.pxi     class Batch
 #     findings.pxi     what a batch has found                      key_index.pxi class KeyIndex
 #     judged.pxi       a batch without rows whose keys are taken
-#     given.pxi        Python's values → a row, class Builder      row_views.pxi class Record, class Checked
-#     known.pxi        class Known, class Contents
+#     given.pxi        Python's values → a row, one record         row_views.pxi class Record, class Checked
+#     known.pxi        class Known, class Contents                builder.pxi   class Builder: many given records
 #
 # Threads. A Plan never changes, a Batch never changes once parse has returned it, and what a call writes to
 # is that call's alone. The one thing shared is a plan's list of memory to be used again, which has a lock.
@@ -155,5 +156,6 @@ include "_core/judged.pxi"
 include "_core/batch.pxi"
 include "_core/row_views.pxi"
 include "_core/given.pxi"
+include "_core/builder.pxi"
 include "_core/encode_streams.pxi"
 include "_core/known.pxi"

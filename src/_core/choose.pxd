@@ -12,14 +12,15 @@
 # An entry says what has become known: five words, little-endian, in the order of the rows.
 
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 
 from _core.columns cimport batch_t
 from _core.keys cimport key_hash
 from _core.known cimport (
-    hash_fields, hash_t, known_fetch, known_prefetch, known_record, known_record_t, known_reserve, known_set,
-    known_shared, known_shared_t, known_start, known_t,
+    hash_fields, hash_t, known_prefetch, known_record, known_record_t, known_reserve, known_set, known_shared,
+    known_shared_t, known_t,
 )
+from _core.slots cimport slots_fetch, slots_reserve, slots_t, slots_take
 from _core.view cimport rows_has, rows_t
 
 cdef extern from "_core/word.h" nogil:
@@ -30,6 +31,7 @@ cdef enum:
     ENTRY_BYTES = 40
     MET_LEFT_OUT = 1
     MET_SENT = 2
+    MET_WORDS = 2
     AHEAD = 32                       # rows whose slots are on their way to the cache while others are looked up
 
 ctypedef struct contents_t:
@@ -52,9 +54,8 @@ ctypedef struct chooser_t:
     known_t* known
     const contents_t* contents
     bint sends_all
-    met_t* met                       # records and shared keys of this part, by key
-    met_t* met_shared
-    uint64_t nmet                    # slots of each
+    slots_t met                      # of met_t: records of this part, by key
+    slots_t met_shared               # and what they share
     unsigned char* entries
     size_t nentries
     size_t entry_room
@@ -65,26 +66,14 @@ ctypedef struct chooser_t:
 
 cdef inline bint chooser_open(chooser_t* c, uint64_t rows) noexcept nogil:
     """Prepare for a part of so many rows; False when there is no memory."""
-    c.nmet = 2 * rows + 16
-    c.met = <met_t*> calloc(c.nmet, sizeof(met_t))
-    c.met_shared = <met_t*> calloc(c.nmet, sizeof(met_t))
-    return c.met != NULL and c.met_shared != NULL and known_reserve(c.known, 0)
+    c.met.width = c.met_shared.width = MET_WORDS
+    return slots_reserve(&c.met, rows) and slots_reserve(&c.met_shared, rows) and known_reserve(c.known, 0)
 
 
 cdef inline void chooser_close(chooser_t* c) noexcept nogil:
-    free(c.met)
-    free(c.met_shared)
+    free(c.met.words)
+    free(c.met_shared.words)
     free(c.entries)
-
-
-cdef inline met_t* met_slot(met_t* table, uint64_t slots, uint64_t key) noexcept nogil:
-    cdef uint64_t i = known_start(key, slots)
-    while table[i].key != 0 and table[i].key != key:
-        i += 1
-        if i == slots:
-            i = 0
-    table[i].key = key
-    return &table[i]
 
 
 cdef inline bint entry_add(chooser_t* c, const known_record_t* record, const known_shared_t* shared) noexcept nogil:
@@ -158,8 +147,8 @@ cdef inline bint choose_rows_of(
             if rows_has(rows, row):
                 row_hash(c.contents, batch, row, &records[n], &shareds[n])
                 known_prefetch(c.known, records[n].key, shareds[n].key)
-                known_fetch(&c.met[known_start(records[n].key, c.nmet)])
-                known_fetch(&c.met_shared[known_start(shareds[n].key, c.nmet)])
+                slots_fetch(&c.met, records[n].key)
+                slots_fetch(&c.met_shared, shareds[n].key)
                 numbers[n] = row
                 n += 1
             row += 1
@@ -185,8 +174,8 @@ cdef inline bint is_known(
 
 cdef inline bint is_new(chooser_t* c, const known_record_t* record, const known_shared_t* shared) noexcept nogil:
     """Tell whether a row has to be sent; if not, count it."""
-    cdef met_t* met = met_slot(c.met, c.nmet, record.key)
-    cdef met_t* met_shared = met_slot(c.met_shared, c.nmet, shared.key)
+    cdef met_t* met = <met_t*> slots_take(&c.met, record.key)
+    cdef met_t* met_shared = <met_t*> slots_take(&c.met_shared, shared.key)
     if (
         not c.sends_all and met.state != MET_SENT and met_shared.state != MET_SENT
         and is_known(c.known, record, shared)

@@ -6,6 +6,7 @@ from _core.choose cimport (
 from _core.known cimport (
     known_free, known_record, known_record_t, known_reserve, known_set, known_shared_t, known_t,
 )
+from _core.slots cimport slots_bytes
 
 
 @cython.final
@@ -94,11 +95,11 @@ cdef class Known:
         known_free(&self.known)
 
     def __len__(self):
-        return <Py_ssize_t> self.known.nrecords
+        return <Py_ssize_t> self.known.records.used
 
     @property
     def nbytes(self):
-        return self.known.record_slots * sizeof(known_record_t) + self.known.shared_slots * sizeof(known_shared_t)
+        return slots_bytes(&self.known.records) + slots_bytes(&self.known.shareds)
 
     def load(self, bytes entries not None, lane=0, lanes=1):
         """Take in what `choose` and `forget` wrote, in the order they did.
