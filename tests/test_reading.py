@@ -174,6 +174,34 @@ def test_every_record_of_a_callback_has_one_outcome_whoever_ran_it(feed: str, tm
         assert (other.outcomes, other_rejects, other_rows) == (report.outcomes, rejects, rows)
 
 
+def test_an_exception_that_raises_when_it_is_asked_is_one_record_s(tmp_path: Path) -> None:
+    """The callback is not called again for its neighbours, as for a chunk that is taken apart."""
+
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    called = []
+
+    def refuse(record: Record) -> Record:
+        called.append(record["n"])
+        if record["n"] == "2":
+            raise SilentError
+        return record
+
+    (tmp_path / "feed.csv").write_text("n\n1\n2\n3\n")
+    rejects: list[Reject] = []
+    options = RunOptions(transform=refuse)
+    good = [
+        record["n"]
+        for record in read(
+            str(tmp_path / "feed.csv"), Schema((Field("n"),)), rejects=rejects, options=options
+        )
+    ]
+    assert (good, called) == (["1", "3"], ["1", "2", "3"])
+    assert "SilentError: <RuntimeError in its words>" in rejects[0].message
+
+
 def test_what_a_callback_leaves_as_it_was_is_not_transformed_again(tmp_path: Path) -> None:
     schema = Schema((Field("id", "integer"), Field("text", transforms=(Replace("^", "0"),))))
     path = tmp_path / "feed.csv"

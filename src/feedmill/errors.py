@@ -108,5 +108,8 @@ class TooManyFailuresError(FeedmillError):
 
 def one_line(error: BaseException) -> str:
     """Say in one line what was raised: its class, which may be all that it says, and its words."""
-    words = str(error) or (NO_MEMORY if isinstance(error, MemoryError) else "")
+    try:
+        words = str(error) or (NO_MEMORY if isinstance(error, MemoryError) else "")
+    except Exception as worse:  # an exception of a callback's own may raise when it is asked
+        words = f"<{type(worse).__name__} in its words>"
     return " ".join(f"{type(error).__name__}: {words}".split())
