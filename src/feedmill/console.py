@@ -13,20 +13,24 @@ import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from feedmill import kernel
 from feedmill.errors import RunError
 from feedmill.products import Changes
 from feedmill.report import Report
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 
 def version_line() -> str:
     """Say what runs: version, interpreter, whether it has its GIL, kernel, what matches patterns."""
+    # Here, as it takes a while to import.
+    from importlib.metadata import version
+
     build = "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "with the GIL"
     gil = "on" if sys._is_gil_enabled() else "off"
     return (
@@ -99,6 +103,10 @@ def run_display(*, is_quiet: bool, with_bar: bool) -> Iterator[RunDisplay]:
     if is_quiet or not with_bar or not sys.stderr.isatty():
         yield RunDisplay(is_quiet=is_quiet, bar=None)
         return
+    # Here, as rich takes a tenth of the time in which all of feedmill is imported.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     bar = Progress(
         BarColumn(bar_width=None),
         DownloadColumn(),
