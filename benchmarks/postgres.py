@@ -8,21 +8,27 @@ r"""Measure what `feedmill process` costs on PostgreSQL, and what else there is 
 ============  ==============================================================================================
 first         into empty tables
 unchanged     the same feed once more
-one percent   the feed with every hundredth price changed
-all           the feed with every price changed
+1 % changed   the feed with every hundredth price changed
+100 % changed the feed with every price changed
 verify        unchanged, with ``--verify``: compared in the database, and not with the hashes in memory
 ============  ==============================================================================================
 
 each with one lane and with two, and, as far as they do the same work:
 
 ============  ==============================================================================================
-copy          ``psql \copy`` into a temporary table and the same SQL by hand, unvalidated: the floor
+floor         psql, asked for the statements that feedmill has sent on one lane, and for ``\copy`` of the same
+              rows: the server does the same, and the client next to nothing (`postgres_floor`)
+copy          ``psql \copy`` into a temporary table and SQL by hand, unvalidated: products and offers only
+pgloader      the same by pgloader, where it is installed
 executemany   a loop over csv.reader and `executemany`, 10,000 rows a transaction, in Python
 ============  ==============================================================================================
 
-Rows a second are of the wall clock. Client seconds are CPU time of the process that loads, its threads added
-up; they count where other work on the machine disturbs. WAL is what the server wrote for it, by
-``pg_current_wal_lsn``, and dead tuples are of the three tables of products.
+Rows a second are of the wall clock. CPU seconds are of the process that loads, its threads added up and its
+start included, and of all processes of the server, if that is the benchmark's own: they count where other
+work on the machine disturbs. *Over the floor* is what both have used, beside what they had for the floor,
+without what a feed of one record takes: to start Python and feedmill, and to connect. It says nothing of two
+lanes, as the floor has one. WAL is what the server wrote for it, by ``pg_current_wal_lsn``, and dead tuples
+are of the three tables of products.
 """
 
 from __future__ import annotations
@@ -30,7 +36,8 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,45 +45,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import psycopg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-BATCH: int = 10_000
-BAD_BYTES = "surrogateescape"
-"""A feed's bad records may hold what is no UTF-8; they are copied as they are."""
-
-COLUMNS = (
-    *("dealer_code", "sku", "gtin", "title", "brand", "category", "price", "currency", "stock", "condition"),
-    *("url", "updated_at", "weight_kg", "description"),
+from benchmarks.postgres_loaders import (
+    BAD_BYTES,
+    Loader,
+    changed,
+    executemany,
+    only_good,
+    pgloader,
+    process,
+    psql,
+    recorded,
+    replayed,
 )
-STAGE = "CREATE TEMP TABLE stage (" + ", ".join(f"{name} text" for name in COLUMNS) + ")"
-# As a careful person would write it: what is unchanged is looked up and not written.
-MERGE = """
-SET client_min_messages = warning;
-INSERT INTO dealers (code) SELECT DISTINCT dealer_code FROM stage ON CONFLICT DO NOTHING;
-INSERT INTO products (sku, gtin, title, brand, category, description)
-SELECT DISTINCT ON (sku) sku, gtin, title, brand, category, description FROM stage WHERE sku <> ''
-ON CONFLICT (sku) DO UPDATE SET (gtin, title, brand, category, description)
-  = (excluded.gtin, excluded.title, excluded.brand, excluded.category, excluded.description)
-WHERE (products.gtin, products.title, products.brand, products.category, products.description)
-  IS DISTINCT FROM (excluded.gtin, excluded.title, excluded.brand, excluded.category, excluded.description);
-INSERT INTO product_dealers
-  (dealer_id, product_id, price, currency, stock, condition, url, weight_kg, updated_at)
-SELECT DISTINCT ON (p.id, d.id) d.id, p.id, s.price::numeric, s.currency, s.stock::bigint, lower(s.condition),
-  s.url, nullif(s.weight_kg, '')::float8, s.updated_at::timestamptz
-FROM stage s JOIN products p USING (sku) JOIN dealers d ON d.code = s.dealer_code
-ON CONFLICT (product_id, dealer_id) DO UPDATE SET
-  (price, currency, stock, condition, url, weight_kg, updated_at) =
-  (excluded.price, excluded.currency, excluded.stock, excluded.condition, excluded.url, excluded.weight_kg,
-     excluded.updated_at)
-WHERE (product_dealers.price, product_dealers.currency, product_dealers.stock, product_dealers.condition,
-  product_dealers.url, product_dealers.weight_kg, product_dealers.updated_at) IS DISTINCT FROM
-  (excluded.price, excluded.currency, excluded.stock, excluded.condition, excluded.url, excluded.weight_kg,
-   excluded.updated_at);
-"""
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+FLOOR = "floor: psql, the same SQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,129 +78,74 @@ class Measured:
     records: int
     elapsed_s: float
     client_cpu_s: float
+    server_cpu_s: float | None
     wal_bytes: int
     dead_tuples: int
 
     @property
-    def records_per_s(self) -> float:
-        """Records by the wall clock."""
-        return self.records / self.elapsed_s
+    def cpu_s(self) -> float:
+        """What client and server have used."""
+        return self.client_cpu_s + (self.server_cpu_s or 0.0)
 
-    def line(self) -> str:
+    def over(self, floor: Measured | None, start_cpu_s: float) -> str:
+        """Say how much more than the floor it took."""
+        if floor is None or self.server_cpu_s is None or (self.loader, self.lanes) != ("feedmill", 1):
+            return ""
+        return f"{(self.cpu_s - start_cpu_s) / floor.cpu_s - 1:+.0%}"
+
+    def line(self, over: str) -> str:
         """Write a line of the table."""
+        server = "" if self.server_cpu_s is None else f"{self.server_cpu_s / self.records * 1e6:.2f}"
         return (
-            f"| {self.loader} | {self.case} | {self.lanes} | {self.records_per_s:,.0f} |"
-            f" {self.client_cpu_s / self.records * 1e6:.2f} | {self.wal_bytes / self.records:,.1f} |"
-            f" {self.dead_tuples:,} |"
+            f"| {self.loader} | {self.case} | {self.lanes} | {self.records / self.elapsed_s:,.0f} |"
+            f" {self.client_cpu_s / self.records * 1e6:.2f} | {server} | {over} |"
+            f" {self.wal_bytes / self.records:,.1f} | {self.dead_tuples:,} |"
         )
 
 
 HEAD = (
-    "| loader | case | lanes | records/s | client CPU s / million | WAL bytes a record | dead tuples |\n"
-    "|---|---|---|---|---|---|---|"
+    "| loader | case | lanes | records/s | client CPU s / million | server CPU s / million | over the floor |"
+    " WAL bytes a record | dead tuples |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 
 
-def changed(feed: Path, every: int, target: Path) -> Path:
-    """Copy a feed with another price in every so-manieth record."""
-    with (
-        feed.open(newline="", encoding="utf-8", errors=BAD_BYTES) as source,
-        target.open("w", newline="", encoding="utf-8", errors=BAD_BYTES) as file,
-    ):
-        rows = csv.reader(source)
-        writer = csv.writer(file, lineterminator="\n")
-        header = next(rows)
-        price = header.index("price")
-        writer.writerow(header)
-        for number, row in enumerate(rows):
-            if number % every == 0 and row[price].replace(".", "").isdigit() and float(row[price]):
-                row[price] = f"{float(row[price]) + 1:.2f}"
-            writer.writerow(row)
-    return target
-
-
-def only_good(feed: Path, target: Path) -> Path:
-    """Let feedmill pick the records that can be loaded: the others have no way to reject any."""
-    feedmill("validate", str(feed), "--schema", product_schema(), "--valid", str(target))
-    return target
-
-
-def product_schema() -> str:
-    """Name the file of the built-in schema."""
-    return str(Path(__file__).resolve().parent.parent / "src/feedmill/products/product.schema.json")
-
-
-def feedmill(*arguments: str) -> float:
-    """Run the command; return its CPU seconds."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", "feedmill", *arguments, "--quiet"], stdout=subprocess.DEVNULL, check=False
-    )
-    if done.returncode not in {0, 1}:
-        raise SystemExit(f"feedmill {' '.join(arguments)} ended with {done.returncode}")
-    return cpu_since(before)
-
-
-def cpu_since(before: resource.struct_rusage) -> float:
-    """Tell what children that ended since have used."""
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
-
-
-def psql(url: str, feed: Path) -> float:
-    """Load by a copy and SQL."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    script = f"{STAGE};\n\\copy stage FROM '{feed}' WITH (FORMAT csv, HEADER)\nBEGIN;{MERGE}COMMIT;"
-    subprocess.run(
-        ["psql", "-q", "-v", "ON_ERROR_STOP=1", url],
-        input=script,
-        text=True,
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    return cpu_since(before)
-
-
-def executemany(url: str, feed: Path) -> float:
-    """Load as a program without a plan does."""
-    code = f"""
-import csv, itertools, sys, psycopg
-feed = csv.reader(open(sys.argv[2], newline=""))
-next(feed)
-with psycopg.connect(sys.argv[1]) as connection:
-    while rows := list(itertools.islice(feed, {BATCH})):
-        rows = [[cell or None for cell in row] for row in rows]
-        cursor = connection.cursor()
-        cursor.executemany(
-            "INSERT INTO dealers (code) VALUES (%s) ON CONFLICT DO NOTHING", [row[:1] for row in rows]
-        )
-        cursor.executemany("INSERT INTO products (sku, gtin, title, brand, category, description)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (sku) DO UPDATE SET title = excluded.title,"
-            " gtin = excluded.gtin, brand = excluded.brand, category = excluded.category,"
-            " description = excluded.description",
-            [(*row[1:6], row[13]) for row in rows])
-        cursor.executemany("INSERT INTO product_dealers (dealer_id, product_id, price, currency, stock,"
-            " condition, url, updated_at, weight_kg)"
-            " SELECT d.id, p.id, %s::numeric, %s, %s::bigint, lower(%s), %s, %s::timestamptz, %s::float8"
-            " FROM dealers d, products p WHERE d.code = %s AND p.sku = %s"
-            " ON CONFLICT (product_id, dealer_id) DO UPDATE SET price = excluded.price,"
-            " currency = excluded.currency, stock = excluded.stock, condition = excluded.condition,"
-            " url = excluded.url,"
-            " updated_at = excluded.updated_at, weight_kg = excluded.weight_kg",
-            [(*row[6:13], row[0], row[1]) for row in rows])
-        connection.commit()
-"""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code, url, str(feed)], check=True)
-    return cpu_since(before)
+def server_cpu_s(postmaster: int) -> float:
+    """Add up what a server's processes have used, those that are gone included."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # Behind the name, which may hold anything: state, parent, and from the twelfth on the times.
+            fields = path.read_text().rpartition(") ")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        own, ended = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+        if int(path.parent.name) == postmaster:
+            total += own + ended
+        elif int(fields[1]) == postmaster:
+            total += own
+    return total / TICKS_A_SECOND
 
 
 class Bench:
-    """Loads into one database after the other."""
+    """Loads into one database after the other.
 
-    def __init__(self, administration: str, records: int) -> None:
+    Parameters
+    ----------
+    administration : str
+        URL of a database to make others from.
+    records : int
+        Records of the feed.
+    postmaster : int, optional
+        The process of a server on this machine.
+    """
+
+    def __init__(self, administration: str, records: int, postmaster: int | None = None) -> None:
         self._administration = administration
         self._records = records
+        self._postmaster = postmaster
+        self._floors: dict[str, Measured] = {}
+        self._start_cpu_s = 0.0
 
     @contextmanager
     def database(self, name: str) -> Iterator[str]:
@@ -233,15 +167,46 @@ class Bench:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
             wal, dead = self._state(connection)
+            server_s = self._server_cpu_s()
             started = perf_counter()
             cpu_s = load()
             elapsed_s = perf_counter() - started
+            # Its backends may be about to end.
+            sleep(0.2)
+            used_s = None if server_s is None else (self._server_cpu_s() or 0.0) - server_s
             wal_after, dead_after = self._state(connection)
         measured = Measured(
-            loader, case, lanes, self._records, elapsed_s, cpu_s, wal_after - wal, max(0, dead_after - dead)
+            loader,
+            case,
+            lanes,
+            self._records,
+            elapsed_s,
+            cpu_s,
+            used_s,
+            wal_after - wal,
+            max(0, dead_after - dead),
         )
-        print(measured.line(), flush=True)
+        if loader == FLOOR:
+            self._floors[case] = measured
+        over = measured.over(self._floors.get(case), self._start_cpu_s)
+        print(measured.line(over), flush=True)
         return measured
+
+    def start(self, feed: Path) -> None:
+        """Find out what a feed of one record takes, which comes with every other."""
+        with self.database("start") as url:
+            tried = []
+            # The first time may compile all of it.
+            for _ in range(4):
+                server_s = self._server_cpu_s() or 0.0
+                client_s = process("--lanes", "1")(url, feed)
+                sleep(0.2)
+                tried.append((client_s + (self._server_cpu_s() or 0.0) - server_s, client_s))
+        self._start_cpu_s, client_s = min(tried)
+        print(f"A feed of one record takes {client_s:.2f} CPU s of the client.\n\n{HEAD}", flush=True)
+
+    def _server_cpu_s(self) -> float | None:
+        return None if self._postmaster is None else server_cpu_s(self._postmaster)
 
     def _state(self, connection: psycopg.Connection) -> tuple[int, int]:
         connection.execute("SELECT pg_stat_force_next_flush()")
@@ -253,37 +218,73 @@ class Bench:
         return int(row[0]), int(row[1])
 
 
-def cases(feed: Path, aside: Path, bench: Bench) -> Iterator[Measured]:
-    """Run everything."""
-    one, every = changed(feed, 100, aside / "one.csv"), changed(feed, 1, aside / "all.csv")
-    for lanes in (1, 2):
+def floors(feeds: dict[str, Path], aside: Path, bench: Bench) -> Iterator[Measured]:
+    """Record what feedmill sends, and have psql send it to another database in the same state."""
+    cases = (("first", "first", ()), ("100 % changed", "all", ()), ("verify", "all", ("--verify",)))
+    with bench.database("record") as url:
+        for case, feed, options in cases:
+            recorded(url, feeds[feed], aside / case, *options)
+    with bench.database("floor") as url:
+        for case, feed, _ in cases:
+            load = replayed(aside / case)
+            yield bench.measure(FLOOR, case, 1, url, lambda load=load, feed=feed: load(url, feeds[feed]))
+            shutil.rmtree(aside / case)
 
-        def process(feed: Path, url: str, *options: str, lanes: int = lanes) -> Callable[[], float]:
-            return lambda: feedmill(
-                "process", str(feed), "--to", url, "--create-dealers", "--lanes", str(lanes), *options
+
+def lanes(number: int, feeds: dict[str, Path], bench: Bench) -> Iterator[Measured]:
+    """Let feedmill load on so many lanes."""
+    cases = (
+        ("first", "first", ()),
+        ("unchanged", "first", ()),
+        ("1 % changed", "one", ()),
+        ("100 % changed", "all", ()),
+        ("verify", "all", ("--verify",)),
+    )
+    with bench.database(f"lanes_{number}") as url:
+        for case, feed, options in cases:
+            load = process("--lanes", str(number), *options)
+            yield bench.measure(
+                "feedmill", case, number, url, lambda load=load, feed=feed: load(url, feeds[feed])
             )
 
-        with bench.database(f"lanes_{lanes}") as url:
-            for case, given in (
-                ("first", feed),
-                ("unchanged", feed),
-                ("1 % changed", one),
-                ("100 % changed", every),
-            ):
-                yield bench.measure("feedmill", case, lanes, url, process(given, url))
-            yield bench.measure("feedmill --verify", "unchanged", lanes, url, process(every, url, "--verify"))
-    good, good_every = only_good(feed, aside / "good.csv"), only_good(every, aside / "good-all.csv")
-    with bench.database("copy") as url:
-        for case, given in (("first", good), ("unchanged", good), ("100 % changed", good_every)):
-            yield bench.measure("psql \\copy + SQL", case, 1, url, lambda given=given: psql(url, given))
-    with bench.database("executemany") as url:
-        for case, given in (("first", good), ("unchanged", good)):
-            yield bench.measure("executemany", case, 1, url, lambda given=given: executemany(url, given))
+
+def others(feeds: dict[str, Path], bench: Bench) -> Iterator[Measured]:
+    """Let others load what feedmill has let pass."""
+    loaders: list[tuple[str, Loader, tuple[str, ...]]] = [
+        ("psql \\copy + SQL", psql, ("first", "unchanged", "100 % changed")),
+        ("executemany", executemany, ("first", "unchanged")),
+    ]
+    if shutil.which("pgloader"):
+        loaders.insert(1, ("pgloader + SQL", pgloader, ("first", "unchanged")))
+    for number, (name, loader, cases) in enumerate(loaders):
+        with bench.database(f"other_{number}") as url:
+            for case in cases:
+                feed = feeds["good all" if case == "100 % changed" else "good"]
+                yield bench.measure(name, case, 1, url, lambda loader=loader, feed=feed: loader(url, feed))
+
+
+def everything(feed: Path, aside: Path, bench: Bench) -> Iterator[Measured]:
+    """Run everything."""
+    one = aside / "start.csv"
+    with feed.open("rb") as file:
+        one.write_bytes(file.readline() + file.readline())
+    bench.start(one)
+    feeds = {
+        "first": feed,
+        "one": changed(feed, 100, aside / "one.csv"),
+        "all": changed(feed, 1, aside / "all.csv"),
+    }
+    feeds["good"] = only_good(feed, aside / "good.csv")
+    feeds["good all"] = only_good(feeds["all"], aside / "good-all.csv")
+    yield from floors(feeds, aside, bench)
+    for number in (1, 2):
+        yield from lanes(number, feeds, bench)
+    yield from others(feeds, bench)
 
 
 @contextmanager
-def own_server() -> Iterator[str]:
-    """Start a server whose data are thrown away afterwards."""
+def own_server() -> Iterator[tuple[str, int]]:
+    """Start a server whose data are thrown away afterwards; its URL, and its process."""
     from tests.postgres_server import find_binaries, server_user, start
 
     binaries = find_binaries()
@@ -298,11 +299,14 @@ def own_server() -> Iterator[str]:
                 "full_page_writes = on",
                 "shared_buffers = '512MB'",
                 "max_wal_size = '8GB'",
+                # It would work beside whichever load is measured when it comes by.
+                "autovacuum = off",
             ):
                 connection.execute(f"ALTER SYSTEM SET {setting}")
         server.control("restart")
         try:
-            yield server.url("postgres")
+            postmaster = int((Path(directory) / "data/postmaster.pid").read_text().split()[0])
+            yield server.url("postgres"), postmaster
         finally:
             server.control("-m", "immediate", "stop")
 
@@ -314,17 +318,17 @@ def main() -> None:
     parser.add_argument("--url", help="postgresql://…/database of a server to use")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     arguments = parser.parse_args()
-    with arguments.feed.open(newline="", encoding="utf-8", errors=BAD_BYTES) as file:
+    feed = arguments.feed.resolve()
+    with feed.open(newline="", encoding="utf-8", errors=BAD_BYTES) as file:
         records = sum(1 for _ in csv.reader(file)) - 1
     gil = "on" if sys._is_gil_enabled() else "off"
-    print(f"{records:,} records, Python {sys.version.split()[0]}, GIL {gil}\n")
-    print(HEAD, flush=True)
+    print(f"{records:,} records, Python {sys.version.split()[0]}, GIL {gil}.", end=" ")
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-feeds-") as aside:
         if arguments.url:
-            found = list(cases(arguments.feed, Path(aside), Bench(arguments.url, records)))
+            found = list(everything(feed, Path(aside), Bench(arguments.url, records)))
         else:
-            with own_server() as url:
-                found = list(cases(arguments.feed, Path(aside), Bench(url, records)))
+            with own_server() as (url, postmaster):
+                found = list(everything(feed, Path(aside), Bench(url, records, postmaster)))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(measured) for measured in found], indent=2) + "\n")
 

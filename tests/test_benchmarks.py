@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from benchmarks import builds, chart, peers_chart, processors
+from benchmarks import builds, chart, peers_chart, postgres, postgres_loaders, processors
 from benchmarks.contestants import CONTESTANTS, check_of
 from benchmarks.feeds import write_feed
 from benchmarks.processors import Use
+from feedmill.products import migrate
+from tests.postgres_server import PostgresServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,6 +75,32 @@ def test_peers_do_the_same_job_but_for_what_is_said(name: str, tmp_path: Path) -
     passed = check(feed) - expected.good
     assert passed >= 0
     assert (passed == 0) == (CONTESTANTS[name].left_out == "nothing")
+
+
+def test_the_floor_of_loading_is_the_same_work(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    feed = tmp_path / "feed.csv"
+    lines = (ROOT / "examples/dealer_feed.csv").read_bytes().splitlines(keepends=True)
+    feed.write_bytes(b"".join(lines[:800]))
+    floor = f"{postgres_url}_floor"
+    with postgres_server.connect() as connection:
+        connection.execute(f'CREATE DATABASE "{floor.rpartition("/")[2]}"')
+    migrate(postgres_url)
+    migrate(floor)
+    postgres_loaders.recorded(postgres_url, feed, tmp_path / "first")
+    postgres_loaders.recorded(postgres_url, feed, tmp_path / "verify", "--verify")
+    assert postgres_loaders.replayed(tmp_path / "first")(floor, feed) > 0
+    postgres_loaders.replayed(tmp_path / "verify")(floor, feed)
+    counts = []
+    for url in (postgres_url, floor):
+        with psycopg.connect(url) as connection:
+            tables = ("products", "product_dealers", "product_integration", "outbox", "feedmill_hashes")
+            counts.append([connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in tables])
+    assert counts[0] == counts[1]
+    assert counts[0][0] != (0,)
+    postmaster = int((postgres_server.directory / "data/postmaster.pid").read_text().split()[0])
+    assert postgres.server_cpu_s(postmaster) > 0
 
 
 def test_waiting_for_a_processor_is_no_work() -> None:
