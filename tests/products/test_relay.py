@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -37,6 +37,9 @@ class FakeBroker:
         self.answer(event)
         self.taken.append(event.event_id)
 
+    def publish_together(self, events: Sequence[Event]) -> set[int]:
+        return set()
+
     def close(self) -> None:
         pass
 
@@ -53,6 +56,41 @@ def test_everything_is_sent_once(sql_rig: SqlRig) -> None:
     assert run(sql_rig, broker, batch=8) == Relayed(sent=50)
     assert broker.taken == [f"r:0:{number}" for number in range(1, 51)]
     assert run(sql_rig, broker) == Relayed()
+
+
+class HastyBroker(FakeBroker):
+    """Takes events together, but for those that `leaves_out` wants to be asked for once more."""
+
+    def __init__(self, leaves_out: Callable[[Event], bool], answer: Callable[[Event], None]) -> None:
+        super().__init__(answer)
+        self.leaves_out = leaves_out
+        self.groups: list[list[str]] = []
+
+    def publish_together(self, events: Sequence[Event]) -> set[int]:
+        self.groups.append([event.key for event in events])
+        taken = [event for event in events if not self.leaves_out(event)]
+        self.taken += [event.event_id for event in taken]
+        return {event.id for event in taken}
+
+
+def test_events_of_one_key_are_never_sent_together(sql_rig: SqlRig) -> None:
+    refused = []
+
+    def refuse_once(event: Event) -> None:
+        if event.id not in refused:
+            refused.append(event.id)
+            raise EventRefusedError("not now")
+
+    add_events(sql_rig, ["a", "b", "c", "a", "b", "c", "b"])
+    broker = HastyBroker(lambda event: event.key == "b", refuse_once)
+    assert run(sql_rig, broker) == Relayed(sent=7, refused=3)
+    assert all(len(set(group)) == len(group) for group in broker.groups)
+    assert broker.groups[0] == ["a", "b", "c"]
+    # What followed the refused one in the batch had to wait for it.
+    assert broker.groups[1] == ["a", "c"]
+    for key in "abc":
+        mine = [number for number, other in enumerate("abcabcb", 1) if other == key]
+        assert [event for event in broker.taken if int(event[4:]) in mine] == [f"r:0:{each}" for each in mine]
 
 
 def test_a_refused_event_is_tried_again_before_its_followers(sql_rig: SqlRig) -> None:

@@ -5,13 +5,17 @@ headers ``key`` and ``op``. It goes to a durable direct exchange, and a durable 
 bound to that; whoever needs more binds more queues to the exchange.
 
 A message counts as sent when the broker says so: RabbitMQ by a publisher confirm, and a message that no queue
-takes comes back as a fault (``mandatory``); Redis by its reply.
+takes comes back as a fault (``mandatory``); Redis by its reply. RabbitMQ is sent many before it is waited
+for, as each confirm is an answer from far away. What is not confirmed then is sent again by itself, which
+says what is wrong with it.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -19,6 +23,8 @@ from feedmill.errors import FeedmillError, RunError, UsageError, one_line
 from feedmill.stores.url import MIN_SCRUBBED, redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import kombu
 
     from feedmill.products.outbox import Event
@@ -28,6 +34,10 @@ CONNECT_TIMEOUT_S: Final = 5.0
 PUBLISH_TIMEOUT_S: Final = 10.0
 """Well below PostgreSQL's 60 s for an idle transaction, in which events stay locked."""
 
+PERSISTENT: Final = 2
+"""AMQP's delivery mode of what survives the broker."""
+
+_AMQP_SCHEMES: Final = frozenset({"amqp", "amqps", "pyamqp"})
 _AMQP_OPTIONS: Final = {"confirm_publish": True}
 _REDIS_OPTIONS: Final = {"socket_timeout": PUBLISH_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
 
@@ -66,6 +76,7 @@ class Broker:
         self._queue = queue
         self._connection: kombu.Connection | None = None
         self._producer: kombu.Producer | None = None
+        self._bulk: _Bulk | None = None
         self._transport_errors: tuple[type[BaseException], ...] = ()
         # What it logs about lost connections can hold a URL; feedmill tells of them itself.
         for name in ("kombu", "amqp", "redis"):
@@ -92,9 +103,39 @@ class Broker:
             exchange = Exchange(self._queue, "direct", durable=True)
             Queue(self._queue, exchange, self._queue, durable=True)(channel).declare()
             self._producer = Producer(channel, exchange, self._queue, auto_declare=False)
+            if self._scheme in _AMQP_SCHEMES:
+                self._bulk = _Bulk(connection, self._queue)
         except Exception as error:
             self.close()
             raise BrokerError(f"{self.text}: {self._words(error)}") from None
+
+    def publish_together(self, events: Sequence[Event]) -> set[int]:
+        """Send events, and then wait until the broker has them.
+
+        Parameters
+        ----------
+        events : sequence of Event
+            Of different keys: one may be confirmed and another not.
+
+        Returns
+        -------
+        set of int
+            The ids of those that are confirmed. Of the others nothing is known: `publish` them. None are,
+            where the broker can only be waited for one by one, or cannot be reached.
+        """
+        try:
+            self.connect()
+        except BrokerError:
+            return set()
+        bulk = self._bulk
+        if bulk is None:
+            return set()
+        try:
+            bulk.publish(events)
+        except Exception:
+            # Whatever it is, it will be seen again with the event that it is about.
+            self.close()
+        return bulk.confirmed
 
     def publish(self, event: Event) -> None:
         """Send an event and wait until the broker has it.
@@ -121,7 +162,8 @@ class Broker:
 
     def close(self) -> None:
         """Disconnect."""
-        connection, self._connection, self._producer = self._connection, None, None
+        connection, self._connection = self._connection, None
+        self._producer = self._bulk = None
         if connection is not None:
             # It may be dead, and some transports say so by any exception.
             with suppress(Exception):
@@ -135,7 +177,7 @@ class Broker:
                 event.payload,
                 content_type="application/json",
                 content_encoding="utf-8",
-                headers={"key": event.key, "op": event.op},
+                headers=_headers(event),
                 message_id=event.event_id,
                 mandatory=True,
                 timeout=PUBLISH_TIMEOUT_S,
@@ -155,9 +197,9 @@ class Broker:
             raise UsageError(
                 "A relay needs kombu, which is not installed: pip install 'feedmill[queue]'"
             ) from None
-        scheme = self._url.partition("://")[0]
+        scheme = self._scheme
         options: dict[str, Any] = {}
-        if scheme in {"amqp", "amqps", "pyamqp"}:
+        if scheme in _AMQP_SCHEMES:
             options = dict(_AMQP_OPTIONS)
         elif scheme in {"redis", "rediss"}:
             options = dict(_REDIS_OPTIONS)
@@ -175,6 +217,10 @@ class Broker:
             raise UsageError(f"That is no broker's URL, or of no kind known here; use {EXAMPLES}.") from None
         return connection
 
+    @property
+    def _scheme(self) -> str:
+        return self._url.partition("://")[0]
+
     def _words(self, error: BaseException) -> str:
         """Quote an error without the URL's secrets, on one line."""
         words = one_line(error)
@@ -184,3 +230,72 @@ class Broker:
             if len(hidden) >= MIN_SCRUBBED:
                 words = words.replace(hidden, "***")
         return words
+
+
+class _Bulk:
+    """A channel on which messages are sent without waiting for each.
+
+    Attributes
+    ----------
+    confirmed : set of int
+        The ids of the events last published that the broker has confirmed.
+    """
+
+    def __init__(self, connection: kombu.Connection, queue: str) -> None:
+        self._connection = connection
+        self._queue = queue
+        self._channel = channel = connection.channel()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._acknowledged)
+        channel.events["basic_nack"].add(self._refused)
+        channel.events["basic_return"].add(self._returned)
+        self._tags = count(1)
+        self._waiting: dict[int, Event] = {}  # by delivery tag
+        self._came_back: set[str] = set()
+        self.confirmed: set[int] = set()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Send events and wait for all of them; raises what the connection does."""
+        self.confirmed, self._came_back = set(), set()
+        channel = self._channel
+        for event in events:
+            message = channel.prepare_message(
+                event.payload,
+                content_type="application/json",
+                content_encoding="utf-8",
+                headers=_headers(event),
+                properties={"delivery_mode": PERSISTENT, "message_id": event.event_id},
+            )
+            self._waiting[next(self._tags)] = event
+            # The class's own: the channel's waits for a confirm.
+            type(channel).basic_publish(
+                channel,
+                message,
+                exchange=self._queue,
+                routing_key=self._queue,
+                mandatory=True,
+                timeout=PUBLISH_TIMEOUT_S,
+            )
+        until = monotonic() + PUBLISH_TIMEOUT_S
+        while self._waiting:
+            self._connection.drain_events(timeout=max(0.001, until - monotonic()))
+
+    def _acknowledged(self, tag: int, multiple: bool) -> None:
+        for event in self._settled(tag, multiple=multiple):
+            # What no queue took comes back first, and is acknowledged all the same.
+            if event.event_id not in self._came_back:
+                self.confirmed.add(event.id)
+
+    def _refused(self, tag: int, multiple: bool) -> None:
+        self._settled(tag, multiple=multiple)
+
+    def _returned(self, _error: Exception, _exchange: str, _routing_key: str, message: kombu.Message) -> None:
+        self._came_back.add(message.properties["message_id"])
+
+    def _settled(self, tag: int, *, multiple: bool) -> list[Event]:
+        tags = [each for each in self._waiting if each <= tag] if multiple else [tag]
+        return [self._waiting.pop(each) for each in tags if each in self._waiting]
+
+
+def _headers(event: Event) -> dict[str, str]:
+    return {"key": event.key, "op": event.op}

@@ -2,11 +2,14 @@
 
 ::
 
-    claim a batch ─▶ publish one by one, each confirmed ─▶ mark what was sent ─▶ commit ─▶ …
+    claim a batch ─▶ publish, each confirmed ─▶ mark what was sent ─▶ commit ─▶ …
          │                 │ refused: attempt + 1, put off; the key's later events stay
          │                 │ refused for the last time: dead, with the reason
          │                 └ the broker is gone: mark what was sent, wait, connect again
          └ nothing to do: wait for the database to ring
+
+Events are published some together, of each key one at a time, so that none overtakes an earlier one that the
+broker has refused; what is not confirmed then is published by itself.
 
 A relay that dies between publishing and committing leaves its events waiting, and they are sent again with
 the same ids: never lost, at times doubled. Consumers that must not see one twice keep the ids.
@@ -16,7 +19,8 @@ from __future__ import annotations
 
 import logging
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 from typing import Final
@@ -38,6 +42,9 @@ BATCH_S: Final = 10.0
 SQLITE_BATCH_S: Final = 0.5
 SQLITE_PAUSE_S: Final = 0.1
 """A batch keeps the whole file from its other writers, so it is short, and they get their turn after it."""
+
+TOGETHER: Final = 100
+"""Events that are published before their confirms are waited for; more would bring little more."""
 
 MAX_REFUSED: Final = 20
 """Refusals of a batch after which the broker is taken to be at fault, and left alone for a while."""
@@ -151,6 +158,30 @@ def revive_events(url: str) -> int:
     return with_products(url, revive, lanes=1)
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What has become of the events that were claimed together, and the keys of those that were refused."""
+
+    until_s: float
+    sent: list[int] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)
+    refused: int = 0
+    dead: int = 0
+    lost: str = ""
+
+
+def _groups(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Cut events, in their order, into groups that have each key once, and not too many."""
+    group: dict[str, Event] = {}
+    for event in events:
+        if event.key in group or len(group) == TOGETHER:
+            yield list(group.values())
+            group = {}
+        group[event.key] = event
+    if group:
+        yield list(group.values())
+
+
 class Relay[T: Transaction]:
     """Events on their way from one database to one broker.
 
@@ -220,29 +251,40 @@ class Relay[T: Transaction]:
     def _batch(self, transaction: T) -> tuple[Relayed, str, int]:
         """Relay a batch; tell what was done, how the broker was lost if it was, how many were claimed."""
         events = self._outbox.claim(transaction, self._options.batch)
-        until = monotonic() + self._batch_s
-        sent: list[int] = []
-        held: set[str] = set()
-        refused = dead = 0
-        lost = ""
-        for event in events:
-            if self._bell.is_stopped or monotonic() > until or refused >= MAX_REFUSED:
+        batch = _Batch(monotonic() + self._batch_s)
+        for group in _groups(events):
+            if not self._publish(transaction, group, batch):
                 break
-            if event.key in held:
+        self._outbox.mark_sent(transaction, batch.sent)
+        return Relayed(len(batch.sent), batch.refused, batch.dead), batch.lost, len(events)
+
+    def _publish(self, transaction: T, group: Sequence[Event], batch: _Batch) -> bool:
+        """Publish events of different keys; tell whether to go on with the next ones."""
+        if self._is_over(batch):
+            return False
+        wanted = [event for event in group if event.key not in batch.held]
+        confirmed = self._broker.publish_together(wanted)
+        batch.sent += [event.id for event in wanted if event.id in confirmed]
+        for event in wanted:
+            if event.id in confirmed:
                 continue
+            if self._is_over(batch):
+                return False
             try:
                 self._broker.publish(event)
             except EventRefusedError as error:
-                refused += 1
-                dead += self._refuse(transaction, event, str(error))
-                held.add(event.key)
+                batch.refused += 1
+                batch.dead += self._refuse(transaction, event, str(error))
+                batch.held.add(event.key)
             except BrokerError as error:
-                lost = str(error)
-                break
+                batch.lost = str(error)
+                return False
             else:
-                sent.append(event.id)
-        self._outbox.mark_sent(transaction, sent)
-        return Relayed(len(sent), refused, dead), lost, len(events)
+                batch.sent.append(event.id)
+        return True
+
+    def _is_over(self, batch: _Batch) -> bool:
+        return self._bell.is_stopped or monotonic() > batch.until_s or batch.refused >= MAX_REFUSED
 
     def _refuse(self, transaction: T, event: Event, reason: str) -> bool:
         """Put an event off, or give it up; tell which."""
