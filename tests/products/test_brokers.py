@@ -112,10 +112,15 @@ def test_a_broker_killed_midway_loses_nothing(
 def test_two_relays_and_a_drain(
     rabbitmq: Server, queue: str, postgres: PostgresRig, feedmill: Command
 ) -> None:
-    add_events(postgres, KEYS)
     relay = ("relay", postgres.url)
     options = {"broker": rabbitmq.url, "queue": queue, "batch": 10}
     with feedmill.start(*relay, **options) as one, feedmill.start(*relay, **options) as two:
+        # Both are at work, and no one's signal comes before it can be heard.
+        relays = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'feedmill/relay'"
+        while postgres.query(relays) != [(2,)]:
+            assert not has_ended(one), one.communicate()
+            assert not has_ended(two), two.communicate()
+        add_events(postgres, KEYS)
         wait_for_sent(postgres, one, 100)
         one.send_signal(signal.SIGTERM)
         one.communicate(timeout=60)
