@@ -30,8 +30,8 @@
 #                      row_copy.pxd  rows without some of them    row_text.pxd  their values in findings
 #     rules            rules.pxd     what has to hold between fields       rule_plan.pxd  a rule compiled
 #     other kinds      kinds.pxd (the table)  json_*.pxd geojson.pxd geopoint.pxd list_items.pxd duration.pxd year.pxd
-#     what is stored   known.pxd     hashes by key                choose.pxd    which rows say something new
-#                      slots.pxd     the table that they are in
+#     what is stored   contents.pxd  what rows say, as hashes     entry.pxd     one of them
+#                      known.pxd     hashes by key                choose.pxd    which rows say something new
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
 #                      seen.pxd
 #
@@ -56,7 +56,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 import os
 from dataclasses import replace
@@ -121,6 +121,7 @@ cdef class Batch
 cdef class Record
 cdef class Checked
 cdef class KeyIndex
+cdef class Contents
 
 # The instruction set that tests force; empty: the best there is. Read once, because plans of one process
 # should agree.

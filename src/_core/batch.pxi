@@ -37,6 +37,7 @@ cdef class Batch:
     # which takes the memory back, has to be there still in __dealloc__.
     cdef batch_t* batch
     cdef readonly Plan plan
+    cdef Contents contents   # by what its rows were hashed; None: they were not
 
     def __init__(self):
         raise TypeError("batches are made by Plan.parse")
@@ -162,6 +163,31 @@ cdef class Batch:
         cdef Py_ssize_t row
         for row in range(self.batch.rows):
             yield record_of(self.plan, self, row, None)
+
+    def hash_rows(self, Contents contents not None):
+        """Hash what the rows say, for `Known.choose` to find: best by who made the batch, while it is in the cache.
+
+        Parameters
+        ----------
+        contents : Contents
+            Of the batch's plan.
+
+        Raises
+        ------
+        IndexError
+            A field does not exist.
+
+        Thread safety
+        -------------
+        one thread, and before any other sees the batch
+
+        Notes
+        -----
+        The GIL is released.
+        """
+        check_contents(self, contents)
+        make_entries(self, contents)
+        self.contents = contents
 
     def claim_keys(self, KeyIndex index not None, Py_ssize_t before, codes=None):
         """Claim the keys of each row for its record; a key with a missing value is none.

@@ -9,8 +9,10 @@
 # parsing. Every buffer has PADDING spare bytes at its end, so that a copy may write whole vectors.
 
 from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
+
+from _core.entry cimport entry_t
 
 cdef extern from "_core/columns.h" nogil:
     enum:
@@ -72,6 +74,8 @@ ctypedef struct batch_t:
     int32_t* line             # per good row: its line, from 0
     int32_t* byte             # per good row: its first byte
     uint64_t* key_hash        # per good row: hash of the lane key; NULL if the plan has none
+    entry_t* entries          # per good row: what it says, as hashes; only what was made last time if nobody asked
+    Py_ssize_t entry_capacity
     reject_t* rejects         # in input order
     Py_ssize_t nrejects
     Py_ssize_t reject_capacity
@@ -123,6 +127,7 @@ cdef inline void batch_free(batch_t* batch) noexcept nogil:
     free(batch.line)
     free(batch.byte)
     free(batch.key_hash)
+    free(batch.entries)
     free(batch.rejects)
     free(batch.reject_text)
     free(batch.claims)
@@ -169,6 +174,16 @@ cdef inline bint batch_reserve(batch_t* batch, Py_ssize_t rows, bint has_key) no
         return False
     batch.row_capacity = rows
     return True
+
+
+cdef inline bint batch_reserve_entries(batch_t* batch) noexcept nogil:
+    """Make room for an entry of each row; False when there is no memory."""
+    if batch.rows > batch.entry_capacity:
+        # What is in there need not be copied.
+        free(batch.entries)
+        batch.entries = <entry_t*> malloc(<size_t> batch.row_capacity * sizeof(entry_t))
+        batch.entry_capacity = batch.row_capacity if batch.entries != NULL else 0
+    return batch.rows <= batch.entry_capacity
 
 
 cdef inline bint column_reserve_text(column_t* column, Py_ssize_t size) noexcept nogil:
@@ -224,6 +239,7 @@ cdef inline Py_ssize_t batch_bytes(const batch_t* batch) noexcept nogil:
     total += batch.reject_capacity * <Py_ssize_t> sizeof(reject_t)
     if batch.claims != NULL:
         total += batch.nrejects * <Py_ssize_t> sizeof(claim_t)
+    total += batch.entry_capacity * <Py_ssize_t> sizeof(entry_t)
     for i in range(batch.ncols):
         total += batch.columns[i].capacity + (batch.row_capacity >> 3)
         if column_is_text(&batch.columns[i]):

@@ -8,51 +8,73 @@
 # been noted. Two keys of one hash do no harm, as the values that are hashed include the keys: each would merely
 # be taken for new after the other.
 #
-# A record takes 24 bytes in one table and 16 in the other (slots.pxd), which is about 57 for one that shares with no
-# other, as the tables are not full; zeros for a hash mean "not known".
+# Both tables are open-addressed, with linear probing, and 85 % full at most: 24 and 16 bytes a slot, about 48
+# bytes for a record that shares with no other. A slot is never freed; zeros for a hash mean "not known".
 #
-# Source of the mixing step: the multiply-and-fold of wyhash (public domain), two of them in parallel.
+# Beside each slot stand two bits that say what the part in hand has done with its key, so that this takes no
+# table of its own.
 
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport free
+from libc.string cimport memset
 
-from _core.columns cimport batch_t, column_is_present, column_is_text, column_t
-from _core.keys cimport key_number, key_text
-from _core.slots cimport slots_fetch, slots_find, slots_reserve, slots_t, slots_take
-from _core.span cimport span_t
-
-cdef extern from "_core/word.h" nogil:
-    uint64_t word_load(const unsigned char* p)
-    uint64_t word_load_part(const unsigned char* p, size_t n)
+from _core.entry cimport entry_t, hash_t
 
 cdef extern from *:
     """
-    #define KNOWN_FIRST UINT64_C(0x8BB84B93962EACC9)
-    #define KNOWN_SECOND UINT64_C(0x4B33A62ED433D4A3)
+    #include <stdlib.h>
+    #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+    #include <sys/mman.h>
+    #endif
 
-    /* Both halves of the product: every bit of it depends on most bits of both factors. */
-    static inline uint64_t known_fold(uint64_t a, uint64_t b)
+    #define KNOWN_SPREAD UINT64_C(0x9E3779B97F4A7C15)
+    #define KNOWN_HUGE ((size_t)2 << 20) /* bytes of a large page */
+
+    /* A number below `count`, evenly. */
+    static inline uint64_t known_start(uint64_t key, uint64_t count)
     {
-        unsigned __int128 product = (unsigned __int128)a * b;
-        return (uint64_t)product ^ (uint64_t)(product >> 64);
+        return (uint64_t)((unsigned __int128)(key * KNOWN_SPREAD) * count >> 64);
+    }
+
+    static inline void known_fetch(const void *slot) { __builtin_prefetch(slot, 1); }
+
+    /* Zeros. In large pages where there are any: each look-up is at a place of its own, and of small pages the
+     * processor does not remember enough to find them quickly. */
+    static inline void *known_room(size_t size)
+    {
+    #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+        if (size >= KNOWN_HUGE) {
+            void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (room == MAP_FAILED) return NULL;
+            (void)madvise(room, size, MADV_HUGEPAGE);
+            return room;
+        }
+    #endif
+        return calloc(size, 1);
+    }
+
+    static inline void known_leave(void *room, size_t size)
+    {
+    #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+        if (size >= KNOWN_HUGE) {
+            if (room != NULL) munmap(room, size);
+            return;
+        }
+    #endif
+        (void)size;
+        free(room);
     }
     """
-    const uint64_t KNOWN_FIRST
-    const uint64_t KNOWN_SECOND
-    uint64_t known_fold(uint64_t a, uint64_t b) noexcept nogil
+    uint64_t known_start(uint64_t key, uint64_t count) noexcept nogil
+    void known_fetch(const void* slot) noexcept nogil
+    void* known_room(size_t size) noexcept nogil
+    void known_leave(void* room, size_t size) noexcept nogil
 
-cdef extern from *:
-    """
-    /* What stands where a text has its length: no text is so long. */
-    #define KNOWN_MISSING (UINT64_C(1) << 63)
-    #define KNOWN_NUMBER (UINT64_C(1) << 62)
-    """
-    const uint64_t KNOWN_MISSING
-    const uint64_t KNOWN_NUMBER
-
-ctypedef struct hash_t:
-    uint64_t first
-    uint64_t second
+cdef enum:
+    KNOWN_FEWEST = 1024              # slots a table has at least
+    KNOWN_FULL = 85                  # per cent
+    MET_NOT = 0                      # of the part in hand: no row of the key was met,
+    MET_LEFT_OUT = 1                 # one was left out,
+    MET_SENT = 2                     # or sent
 
 ctypedef struct known_record_t:
     uint64_t key                     # 0: nobody's
@@ -63,83 +85,161 @@ ctypedef struct known_shared_t:
     uint64_t hash
 
 ctypedef struct known_t:
-    slots_t records                  # of known_record_t
-    slots_t shareds                  # of known_shared_t
-
-cdef enum:
-    KNOWN_RECORD_WORDS = 3
-    KNOWN_SHARED_WORDS = 2
-
-
-cdef inline void hash_step(hash_t* h, uint64_t a, uint64_t b) noexcept nogil:
-    h.first = known_fold(a ^ KNOWN_FIRST, b ^ h.first)
-    h.second = known_fold(a ^ h.second, b ^ KNOWN_SECOND)
+    known_record_t* records
+    unsigned char* met_records       # MET_* of each slot, four to a byte
+    uint64_t nrecords                # in use
+    uint64_t record_slots
+    known_shared_t* shareds
+    unsigned char* met_shareds
+    uint64_t nshareds
+    uint64_t shared_slots
 
 
-cdef inline void hash_text(hash_t* h, span_t text) noexcept nogil:
-    cdef const unsigned char* p = text.p
-    cdef Py_ssize_t n = text.n
-    if n <= 8:
-        hash_step(h, <uint64_t> n, word_load_part(p, <size_t> n))
-        return
-    hash_step(h, <uint64_t> n, word_load(p))
-    p += 8
-    n -= 8
-    while n > 16:
-        hash_step(h, word_load(p), word_load(p + 8))
-        p += 16
-        n -= 16
-    if n > 8:
-        hash_step(h, word_load(p), word_load_part(p + 8, <size_t> (n - 8)))
-    else:
-        hash_step(h, word_load_part(p, <size_t> n), 0)
+cdef inline void known_prefetch(const known_t* known, const entry_t* entry) noexcept nogil:
+    """Have the slots of an entry's keys brought into the cache."""
+    known_fetch(&known.records[known_start(entry.key, known.record_slots)])
+    known_fetch(&known.shareds[known_start(entry.shared_key, known.shared_slots)])
 
 
-cdef inline void hash_fields(
-    hash_t* h, const batch_t* batch, const int* fields, int nfields, Py_ssize_t row
-) noexcept nogil:
-    """Go on with the values of some fields of a row."""
-    cdef const column_t* column
-    cdef int i
-    for i in range(nfields):
-        column = &batch.columns[fields[i]]
-        if not column_is_present(column, row):
-            hash_step(h, KNOWN_MISSING, 0)
-        elif column_is_text(column):
-            hash_text(h, key_text(column, row))
-        else:
-            hash_step(h, KNOWN_NUMBER, key_number(column, row))
+cdef inline uint64_t known_record(const known_t* known, uint64_t key) noexcept nogil:
+    """Find the slot of a record's key, or the one that it would take."""
+    cdef uint64_t i = known_start(key, known.record_slots)
+    while known.records[i].key != 0 and known.records[i].key != key:
+        i += 1
+        if i == known.record_slots:
+            i = 0
+    return i
 
 
-cdef inline bint known_reserve(known_t* known, uint64_t more) noexcept nogil:
-    """Make room for so many more records; False when there is no memory."""
-    known.records.width, known.shareds.width = KNOWN_RECORD_WORDS, KNOWN_SHARED_WORDS
-    return slots_reserve(&known.records, known.records.used + more) and slots_reserve(
-        &known.shareds, known.shareds.used + more
+cdef inline uint64_t known_shared(const known_t* known, uint64_t key) noexcept nogil:
+    cdef uint64_t i = known_start(key, known.shared_slots)
+    while known.shareds[i].key != 0 and known.shareds[i].key != key:
+        i += 1
+        if i == known.shared_slots:
+            i = 0
+    return i
+
+
+cdef inline bint known_has(const known_t* known, uint64_t record, uint64_t shared, const entry_t* entry) noexcept nogil:
+    """Tell whether the slots of an entry's keys say the same as the entry."""
+    cdef const known_record_t* of_record = &known.records[record]
+    cdef const known_shared_t* of_shared = &known.shareds[shared]
+    return (
+        of_record.key == entry.key and of_record.hash.first == entry.hash.first
+        and of_record.hash.second == entry.hash.second
+        and of_shared.key == entry.shared_key and of_shared.hash == entry.shared
     )
 
 
-cdef inline void known_prefetch(const known_t* known, uint64_t record_key, uint64_t shared_key) noexcept nogil:
-    """Have what is known of keys brought into the cache."""
-    slots_fetch(&known.records, record_key)
-    slots_fetch(&known.shareds, shared_key)
+cdef inline int met_state(const unsigned char* met, uint64_t slot) noexcept nogil:
+    return (met[slot >> 2] >> (2 * (slot & 3))) & 3
 
 
-cdef inline known_record_t* known_record(const known_t* known, uint64_t key) noexcept nogil:
-    """Find what is known of a record's key; all zeros if nothing is."""
-    return <known_record_t*> slots_find(&known.records, key)
+cdef inline void met_note(unsigned char* met, uint64_t slot, int state) noexcept nogil:
+    cdef int shift = 2 * <int> (slot & 3)
+    met[slot >> 2] = <unsigned char> ((met[slot >> 2] & ~(3 << shift)) | state << shift)
 
 
-cdef inline known_shared_t* known_shared(const known_t* known, uint64_t key) noexcept nogil:
-    return <known_shared_t*> slots_find(&known.shareds, key)
+cdef inline size_t met_bytes(uint64_t slots) noexcept nogil:
+    return <size_t> (slots // 4 + 1)
 
 
-cdef inline void known_set(known_t* known, const known_record_t* record, const known_shared_t* shared) noexcept nogil:
-    """Note a record, for which there is room."""
-    (<known_record_t*> slots_take(&known.records, record.key))[0] = record[0]
-    (<known_shared_t*> slots_take(&known.shareds, shared.key))[0] = shared[0]
+cdef inline void known_begin_part(known_t* known) noexcept nogil:
+    """Take note that no row of the part that comes now was met."""
+    memset(known.met_records, 0, met_bytes(known.record_slots))
+    memset(known.met_shareds, 0, met_bytes(known.shared_slots))
+
+
+cdef inline uint64_t known_slots_for(uint64_t n) noexcept nogil:
+    """Say how many slots keep a table of `n` keys no fuller than it may be."""
+    return max(n * 100 // KNOWN_FULL + 1, <uint64_t> KNOWN_FEWEST)
+
+
+cdef inline bint known_has_room(uint64_t n, uint64_t slots) noexcept nogil:
+    return n * 100 < slots * KNOWN_FULL
+
+
+cdef inline bint known_reserve_records(known_t* known, uint64_t n) noexcept nogil:
+    """Make room for `n` keys in all; False when there is no memory, and then it is as it was."""
+    cdef known_t grown
+    cdef uint64_t i, slot
+    if known_has_room(n, known.record_slots):
+        return True
+    # By half again, so that a table that grows key by key is copied few times.
+    grown.record_slots = known_slots_for(max(n, known.nrecords + known.nrecords // 2))
+    grown.records = <known_record_t*> known_room(grown.record_slots * sizeof(known_record_t))
+    grown.met_records = <unsigned char*> known_room(met_bytes(grown.record_slots))
+    if grown.records == NULL or grown.met_records == NULL:
+        known_free_records(&grown)
+        return False
+    for i in range(known.record_slots):
+        if known.records[i].key != 0:
+            slot = known_record(&grown, known.records[i].key)
+            grown.records[slot] = known.records[i]
+            met_note(grown.met_records, slot, met_state(known.met_records, i))
+    known_free_records(known)
+    known.records, known.met_records = grown.records, grown.met_records
+    known.record_slots = grown.record_slots
+    return True
+
+
+cdef inline bint known_reserve_shareds(known_t* known, uint64_t n) noexcept nogil:
+    cdef known_t grown
+    cdef uint64_t i, slot
+    if known_has_room(n, known.shared_slots):
+        return True
+    grown.shared_slots = known_slots_for(max(n, known.nshareds + known.nshareds // 2))
+    grown.shareds = <known_shared_t*> known_room(grown.shared_slots * sizeof(known_shared_t))
+    grown.met_shareds = <unsigned char*> known_room(met_bytes(grown.shared_slots))
+    if grown.shareds == NULL or grown.met_shareds == NULL:
+        known_free_shareds(&grown)
+        return False
+    for i in range(known.shared_slots):
+        if known.shareds[i].key != 0:
+            slot = known_shared(&grown, known.shareds[i].key)
+            grown.shareds[slot] = known.shareds[i]
+            met_note(grown.met_shareds, slot, met_state(known.met_shareds, i))
+    known_free_shareds(known)
+    known.shareds, known.met_shareds = grown.shareds, grown.met_shareds
+    known.shared_slots = grown.shared_slots
+    return True
+
+
+cdef inline bint known_reserve(known_t* known, uint64_t more) noexcept nogil:
+    """Make room for so many more records."""
+    return known_reserve_records(known, known.nrecords + more) and known_reserve_shareds(
+        known, known.nshareds + more
+    )
+
+
+cdef inline void known_set(known_t* known, const entry_t* entry) noexcept nogil:
+    """Note what a record says, for which there is room."""
+    cdef known_record_t* of_record = &known.records[known_record(known, entry.key)]
+    cdef known_shared_t* of_shared = &known.shareds[known_shared(known, entry.shared_key)]
+    known.nrecords += of_record.key == 0
+    known.nshareds += of_shared.key == 0
+    of_record.key, of_record.hash = entry.key, entry.hash
+    of_shared.key, of_shared.hash = entry.shared_key, entry.shared
+
+
+cdef inline size_t known_bytes(const known_t* known) noexcept nogil:
+    """Count the memory of the tables."""
+    return (
+        known.record_slots * sizeof(known_record_t) + met_bytes(known.record_slots)
+        + known.shared_slots * sizeof(known_shared_t) + met_bytes(known.shared_slots)
+    )
+
+
+cdef inline void known_free_records(known_t* known) noexcept nogil:
+    known_leave(known.records, known.record_slots * sizeof(known_record_t))
+    known_leave(known.met_records, met_bytes(known.record_slots))
+
+
+cdef inline void known_free_shareds(known_t* known) noexcept nogil:
+    known_leave(known.shareds, known.shared_slots * sizeof(known_shared_t))
+    known_leave(known.met_shareds, met_bytes(known.shared_slots))
 
 
 cdef inline void known_free(known_t* known) noexcept nogil:
-    free(known.records.words)
-    free(known.shareds.words)
+    known_free_records(known)
+    known_free_shareds(known)

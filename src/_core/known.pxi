@@ -1,12 +1,16 @@
 # Contents and Known: which records a database has already, so that they need not be sent to it.
 
-from _core.choose cimport (
-    ENTRY_BYTES, choose_rows_of, chooser_close, chooser_open, chooser_t, contents_t, entry_read, forget_row,
-)
+from _core.choose cimport choose_rows_of, chooser_close, chooser_open, chooser_t, forget_row
+from _core.columns cimport batch_reserve_entries
+from _core.contents cimport contents_hash, contents_t
+from _core.entry cimport ENTRY_BYTES, entry_read, entry_t
 from _core.known cimport (
-    known_free, known_record, known_record_t, known_reserve, known_set, known_shared_t, known_t,
+    known_bytes, known_free, known_prefetch, known_record, known_reserve, known_set, known_t,
 )
-from _core.slots cimport slots_bytes
+
+
+cdef enum:
+    LOADED_TOGETHER = 32             # entries whose slots are on their way to the cache while others are noted
 
 
 @cython.final
@@ -81,7 +85,7 @@ cdef class Known:
 
     Notes
     -----
-    About 57 bytes for a record that shares with no other.
+    About 48 bytes for a record that shares with no other.
     """
 
     cdef known_t known
@@ -95,11 +99,11 @@ cdef class Known:
         known_free(&self.known)
 
     def __len__(self):
-        return <Py_ssize_t> self.known.records.used
+        return <Py_ssize_t> self.known.nrecords
 
     @property
     def nbytes(self):
-        return slots_bytes(&self.known.records) + slots_bytes(&self.known.shareds)
+        return known_bytes(&self.known)
 
     def load(self, bytes entries not None, lane=0, lanes=1):
         """Take in what `choose` and `forget` wrote, in the order they did.
@@ -121,23 +125,26 @@ cdef class Known:
         """
         cdef uint64_t wanted = lane, count = lanes
         cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
-        cdef Py_ssize_t i, n = len(entries)
-        cdef known_record_t record
-        cdef known_shared_t shared
+        cdef Py_ssize_t i = 0, n = len(entries)
+        cdef entry_t group[LOADED_TOGETHER]
+        cdef int j, held
         cdef bint fits = True
         if n % ENTRY_BYTES:
             raise ValueError(f"{n} bytes are no whole number of entries")
         if not 0 <= lane < lanes:
             raise ValueError(f"lane {lane} of {lanes}: expected 0 <= lane < lanes")
         with nogil, self.lock:
-            fits = known_reserve(&self.known, 0)
-            for i in range(n // ENTRY_BYTES):
-                entry_read(data + i * ENTRY_BYTES, &record, &shared)
-                if shared.key % count == wanted:
-                    fits = fits and known_reserve(&self.known, 1)
-                    if not fits:
-                        break
-                    known_set(&self.known, &record, &shared)
+            while i < n and fits:
+                fits = known_reserve(&self.known, LOADED_TOGETHER)
+                held = 0
+                while i < n and held < LOADED_TOGETHER and fits:
+                    entry_read(data + i, &group[held])
+                    i += ENTRY_BYTES
+                    if group[held].shared_key % count == wanted:
+                        known_prefetch(&self.known, &group[held])
+                        held += 1
+                for j in range(held):
+                    known_set(&self.known, &group[j])
         if not fits:
             raise MemoryError
 
@@ -180,15 +187,15 @@ cdef class Known:
         cdef chooser_t chooser
         cdef rows_t rows
         cdef Batch batch
+        cdef entry_t* made = NULL
         cdef unsigned char* chosen
         cdef bint fits = True
-        cdef Py_ssize_t total = sum(map(rows_of, batches))
         memset(&chooser, 0, sizeof(chooser))
-        chooser.known, chooser.contents, chooser.sends_all = &self.known, &contents.contents, everything
+        chooser.known, chooser.sends_all = &self.known, everything
         masks = []
         try:
             with nogil, self.lock:
-                fits = chooser_open(&chooser, <uint64_t> total)
+                fits = chooser_open(&chooser)
             for batch in batches:
                 if not fits:
                     break
@@ -196,8 +203,18 @@ cdef class Known:
                 choose_rows(&rows, batch.batch, lane, lanes)
                 mask = PyBytes_FromStringAndSize(NULL, batch.batch.rows)
                 chosen = <unsigned char*> PyBytes_AS_STRING(mask)
+                if batch.contents is not contents:
+                    # Others see the batch, so its own are not touched any more.
+                    made = <entry_t*> malloc(<size_t> (batch.batch.rows + 1) * sizeof(entry_t))
+                    fits = made != NULL
+                    if fits:
+                        hash_rows(batch, contents, made)
                 with nogil, self.lock:
-                    fits = choose_rows_of(&chooser, batch.batch, &rows, chosen)
+                    fits = fits and choose_rows_of(
+                        &chooser, batch.batch.entries if made == NULL else made, &rows, chosen
+                    )
+                free(made)
+                made = NULL
                 masks.append(mask)
             if not fits:
                 raise MemoryError
@@ -238,7 +255,7 @@ cdef class Known:
         cdef Py_ssize_t row
         cdef bint fits
         memset(&chooser, 0, sizeof(chooser))
-        chooser.known, chooser.contents = &self.known, &contents.contents
+        chooser.known = &self.known
         wanted = None
         if records is not None:
             wanted = [(batches[index], row_of(batches[index], record)) for index, record in records]
@@ -254,12 +271,12 @@ cdef class Known:
                         fits = fits and known_reserve(&self.known, <uint64_t> rows.count)
                         for row in range(rows.count):
                             if fits and rows_has(&rows, row):
-                                fits = forget_row(&chooser, batch.batch, row)
+                                fits = forget_row(&chooser, &contents.contents, batch.batch, row)
             else:
                 for batch, row in wanted:
                     with nogil, self.lock:
                         fits = fits and known_reserve(&self.known, 1)
-                        fits = fits and forget_row(&chooser, batch.batch, row)
+                        fits = fits and forget_row(&chooser, &contents.contents, batch.batch, row)
             if not fits:
                 raise MemoryError
             return PyBytes_FromStringAndSize(<char*> chooser.entries, chooser.nentries * ENTRY_BYTES)
@@ -285,9 +302,7 @@ cdef class Known:
         any thread
         """
         cdef known_t last
-        cdef known_record_t record
-        cdef known_record_t* found
-        cdef known_shared_t shared
+        cdef entry_t entry
         cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
         cdef Py_ssize_t n = len(entries)
         cdef unsigned char* out
@@ -302,10 +317,9 @@ cdef class Known:
             with nogil:
                 while n > 0:
                     n -= ENTRY_BYTES
-                    entry_read(data + n, &record, &shared)
-                    found = known_record(&last, record.key)
-                    if found.key == 0:
-                        known_set(&last, &record, &shared)
+                    entry_read(data + n, &entry)
+                    if last.records[known_record(&last, entry.key)].key == 0:
+                        known_set(&last, &entry)
                         out -= ENTRY_BYTES
                         memcpy(out, data + n, ENTRY_BYTES)
             return kept[out - <unsigned char*> PyBytes_AS_STRING(kept):]
@@ -313,11 +327,26 @@ cdef class Known:
             known_free(&last)
 
 
-cdef Py_ssize_t rows_of(Batch batch):
-    return batch.batch.rows
-
-
 cdef int check_contents(Batch batch, Contents contents) except -1:
     if contents.highest >= batch.batch.ncols:
         raise IndexError(f"contents: the plan has {batch.batch.ncols} fields, no field {contents.highest}")
     return 0
+
+
+cdef int make_entries(Batch batch, Contents contents) except -1:
+    """Put an entry of each row into the batch."""
+    if not batch_reserve_entries(batch.batch):
+        raise MemoryError
+    hash_rows(batch, contents, batch.batch.entries)
+    return 0
+
+
+cdef void hash_rows(Batch batch, Contents contents, entry_t* entries) noexcept:
+    cdef const plan_t* plan = &batch.plan.plan
+    cdef const contents_t* c = &contents.contents
+    cdef const uint64_t* shared_keys = NULL
+    # The hash that chose the lane is most often that of the shared key.
+    if plan.nkeys == c.nshared_key and memcmp(plan.keys, c.shared_key, <size_t> plan.nkeys * sizeof(int)) == 0:
+        shared_keys = batch.batch.key_hash
+    with nogil:
+        contents_hash(c, batch.batch, shared_keys, entries)

@@ -2,7 +2,9 @@
 
 cdef enum:
     MAX_CHUNK = 1 << 30                 # bytes: offsets are 32 bits
-    MAX_SPARES = 8                      # batches, and scratch memories, kept for later calls; more is a burst
+    # Batches, and scratch memories, kept for later calls: as many as four ranges of a run have, which come back a range
+    # at a time; more is a burst.
+    MAX_SPARES = 64
     MAX_SPARE_BYTES = 32 * 1024 * 1024  # of one of them: larger ones are rare, and given back
 
 cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}

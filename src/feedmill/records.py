@@ -138,28 +138,61 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     -----
     Text is made here and only for the rejects asked for, so a caller that has seen enough can stop early.
     """
-    fields = batch.plan.schema.fields
-    # What callbacks raised is kept by those batches only that have been through one.
-    errors: Mapping[int, str] = getattr(batch, "errors", {})
-    # Findings that name another record have a message of their own.
-    notes: Mapping[tuple[int, int, int], str] = getattr(batch, "notes", {})
-    # Column, code and the first half of the message, once for each kind of finding.
-    kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
+    words = _Words(batch, names)
     for code, field, record, line, byte, _length, raw in batch.rejects():
-        kind = kinds.get((code, field))
-        if kind is None:
-            if field >= len(fields):
-                # Rules are numbered after the fields.
-                rule = batch.plan.schema.rules[field - len(fields)]
-                column, message = rule.name, f"expected {rule.check}, got "
-            else:
-                column, declared = (names[field], fields[field]) if field >= 0 else ("", None)
-                message = f"expected {expected(code, declared)}, got "
-            kind = kinds[code, field] = (column, Code(code).word, message)
         value = shown(raw)
-        got = errors[record] if code == Code.CALLBACK else quoted(value)
-        said = notes.get((code, field, record), kind[2] + got)
-        yield Reject(base.position(record, line, byte), kind[0], kind[1], said, value)
+        column, word, said = words.of(code, field, record, value)
+        yield Reject(base.position(record, line, byte), column, word, said, value)
+
+
+def first_findings(batch: RejectSource, names: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Put the first finding of each bad record in words: record, from 0, code, column and message.
+
+    Notes
+    -----
+    A third of the time that `rejects_of` takes for those: over an unchanged feed, what is said of the few bad
+    records is most of what Python does.
+    """
+    words = _Words(batch, names)
+    last = -1
+    for code, field, record, _line, _byte, _length, raw in batch.rejects():
+        if record != last:
+            last = record
+            column, word, said = words.of(code, field, record, shown(raw))
+            yield record, word, column, said
+
+
+class _Words:
+    """What is said of a batch's findings; each kind is put in words once."""
+
+    def __init__(self, batch: RejectSource, names: Sequence[str]) -> None:
+        self._schema = batch.plan.schema
+        self._names = names
+        # What callbacks raised is kept by those batches only that have been through one.
+        self._errors: Mapping[int, str] = getattr(batch, "errors", {})
+        # Findings that name another record have a message of their own.
+        self._notes: Mapping[tuple[int, int, int], str] = getattr(batch, "notes", {})
+        # Column, code and the first half of the message.
+        self._kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
+
+    def of(self, code: int, field: int, record: int, value: str) -> tuple[str, str, str]:
+        """Say column, code and message of a finding."""
+        column, word, message = self._kinds.get((code, field)) or self._kind(code, field)
+        if self._notes and (code, field, record) in self._notes:
+            return column, word, self._notes[code, field, record]
+        return column, word, message + (self._errors[record] if code == Code.CALLBACK else quoted(value))
+
+    def _kind(self, code: int, field: int) -> tuple[str, str, str]:
+        fields = self._schema.fields
+        if field >= len(fields):
+            # Rules are numbered after the fields.
+            rule = self._schema.rules[field - len(fields)]
+            column, message = rule.name, f"expected {rule.check}, got "
+        else:
+            column, declared = (self._names[field], fields[field]) if field >= 0 else ("", None)
+            message = f"expected {expected(code, declared)}, got "
+        kind = self._kinds[code, field] = (column, Code(code).word, message)
+        return kind
 
 
 def unprocessed(position: Position, error: str, raw: bytes = b"") -> Reject:

@@ -43,6 +43,7 @@ class MemoryLot:
         self.tables = tables
         self.refuses = refuses
         self.feed: dict[int, Fields] = dict(_rows(part))
+        self.is_empty = not self.feed
         self.aside: dict[int, Fields] = {}
         self.refused: dict[int, Fields] = {}
         self.effects: dict[int, str] = {}
@@ -206,6 +207,9 @@ class MemoryIntegrations:
             self._store.unfinished.append(run)
         self._run = run
         return run
+
+    def prepare(self, batch: Batch) -> None:
+        pass
 
     def lane(self, number: int) -> MemoryLane:
         assert self._run is not None

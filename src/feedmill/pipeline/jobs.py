@@ -19,7 +19,7 @@ from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES, unprocessed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from feedmill.kernel import Batch, Plan
     from feedmill.pipeline.config import PlannedFeed
@@ -113,6 +113,7 @@ class ChunkJob:
     chunk: Chunk
     buffers: BufferPool | None
     pace: Pace
+    prepare: Callable[[Batch], None] | None = None
 
     def __call__(self) -> ParsedChunk:
         """Do it."""
@@ -121,6 +122,10 @@ class ChunkJob:
         try:
             parsed = parse_chunk(self.feed, self.number, self.chunk, self.buffers, pace)
             records = parsed.records
+            if self.prepare is not None:
+                for piece in parsed.pieces:
+                    if not isinstance(piece.content, Broken):
+                        self.prepare(piece.content)
         finally:
             self.pace.done(pace, records)
         return parsed

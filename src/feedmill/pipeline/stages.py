@@ -16,8 +16,10 @@ from feedmill.pipeline.jobs import ChunkJob
 from feedmill.pipeline.ranges import RangeBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
+    from feedmill.kernel import Batch
     from feedmill.pipeline.config import PipelineConfig, PlannedFeed, Progress
     from feedmill.pipeline.flow import Flow
     from feedmill.pipeline.jobs import ParsedChunk
@@ -38,6 +40,7 @@ class ReaderStage:
         self._config = config
         self._flow = flow
         self._pool = pool
+        self._prepare: Callable[[Batch], None] | None = getattr(config.sink, "prepare", None)
 
     def run(self) -> None:
         """Read all feeds."""
@@ -60,7 +63,7 @@ class ReaderStage:
                 read_to = chunk.end
                 try:
                     future = self._pool.submit(
-                        ChunkJob(feed, number, chunk, self._config.buffers, self._flow.pace)
+                        ChunkJob(feed, number, chunk, self._config.buffers, self._flow.pace, self._prepare)
                     )
                 except RuntimeError:  # the pool is shut down: the run has ended
                     raise ChannelClosed from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -108,8 +108,8 @@ class SqlDatabase[T: Transaction](Protocol):
     def close_memory(self, transaction: T) -> None:
         """Take notes again."""
 
-    def blobs(self, transaction: T, query: str) -> list[bytes]:
-        """Read a column of bytes."""
+    def blobs(self, transaction: T, query: str) -> Iterator[bytes]:
+        """Read a column of bytes, value by value; the transaction does nothing else until it is read."""
 
     def lock_migrations(self, transaction: T) -> None:
         """Let one process at a time migrate, until the transaction ends."""

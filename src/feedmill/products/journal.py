@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from feedmill.errors import StoreError, UsageError
+from feedmill.kernel import Batch, kernel_batch
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.products.lists import FailureList, SuccessList
@@ -80,6 +81,10 @@ class SqlIntegrations[T: Transaction]:
     def run_id(self) -> str:
         """The run in effect; empty before it is begun."""
         return "" if self._ledger is None else self._ledger.run.run_id
+
+    def prepare(self, batch: Batch) -> None:
+        """Have what a batch says hashed; see `memory`."""
+        self._memory.prepare(kernel_batch(batch))
 
     def lane(self, number: int) -> SqlLane[T]:
         """Open a lane, in its own thread."""
@@ -157,8 +162,10 @@ class SqlLane[T: Transaction]:
         def staged(transaction: T) -> LaneOutcome:
             choice = memory.choose(transaction, part) if memory is not None else EVERYTHING
             is_noted = memory is not None and choice.sent != 0 and memory.open(transaction)
-            self._database.fill(transaction, part, choice.chosen)
-            outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))
+            lot = SqlLot(self._database, transaction, self._ledger.run, part, is_empty=choice.sent == 0)
+            if not lot.is_empty:
+                self._database.fill(transaction, part, choice.chosen)
+            outcome = work(lot)
             if choice.leaves_out and any(reject.code == "database" for reject in outcome.rejects):
                 raise _RefusedError
             if memory is not None and is_noted:

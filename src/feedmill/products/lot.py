@@ -39,17 +39,28 @@ class SqlLot[T: Transaction]:
         The run in effect.
     part : RangePart
         Where the rows came from.
+    is_empty : bool
+        Whether there are none.
 
     Thread safety
     -------------
     one thread
     """
 
-    def __init__(self, database: SqlDatabase[T], transaction: T, run: RunInfo, part: RangePart) -> None:
+    def __init__(
+        self,
+        database: SqlDatabase[T],
+        transaction: T,
+        run: RunInfo,
+        part: RangePart,
+        *,
+        is_empty: bool = False,
+    ) -> None:
         self.database = database
         self.transaction = transaction
         self.run = run
         self.part = part
+        self.is_empty = is_empty
 
     def attempt(self, steps: Sequence[Callable[[Records], None]]) -> list[LaneReject]:
         """Take steps that write all rows, or all but those that the database refuses.
@@ -89,6 +100,8 @@ class SqlLot[T: Transaction]:
 
     def outcome(self, rejects: Sequence[LaneReject]) -> LaneOutcome:
         """Count what became of the rows."""
+        if self.is_empty:
+            return LaneOutcome()
         [(inserted, updated, rows, aside)] = self.transaction.execute(
             "SELECT (SELECT count(*) FROM feedmill_effects WHERE outcome = 'inserted'),"
             " (SELECT count(*) FROM feedmill_effects WHERE outcome = 'updated'),"

@@ -26,7 +26,8 @@ sent, or nothing. Where there are any, a run does without.
 *A run that died.* Its entries are committed with what they tell of, or not at all. Its transactions that were
 still under way hold an advisory lock, for which the next run waits before it reads.
 
-*Memory.* About 57 bytes a record; beyond `MAX_RECORDS` a run does without.
+*Memory.* About 48 bytes a record; beyond `MAX_RECORDS` a run does without. What is read goes into the lanes'
+tables block by block, and is nowhere else.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ from typing import Final
 from feedmill.kernel import Batch, Builder, Contents, Known, Plan, kernel_batch, record_plan
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import FEED_COLUMNS, KEY, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
-from feedmill.products.staged import columns_fed
+from feedmill.products.staged import columns_of
 from feedmill.schema import Field, Schema
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart
 from feedmill.stores.transaction import Session, Transaction, count
 
 MAX_RECORDS: Final = 4_000_000
-"""Records that are remembered at most: 230 MB."""
+"""Records that are remembered at most: 190 MB."""
 
 ENTRY_BYTES: Final = 40
 SLACK_ENTRIES: Final = 100_000
@@ -59,6 +60,7 @@ SLACK_ENTRIES: Final = 100_000
 BLOCK_BYTES: Final = ENTRY_BYTES << 16
 """Of entries that are rewritten; PostgreSQL's values end at 1 GB."""
 
+READ_ENTRIES: Final = "SELECT entries FROM feedmill_hashes ORDER BY id"
 IS_SOUND: Final = (
     "SELECT 1 FROM feedmill_memory WHERE owner = ? AND NOT EXISTS (SELECT 1 FROM feedmill_outside)"
 )
@@ -110,7 +112,7 @@ class Memory[T: Transaction]:
 
     Thread safety
     -------------
-    `begin`: one thread; `lane`: each lane's own thread
+    `begin`: one thread; after it, all else: any thread, and a lane's share belongs to that lane
     """
 
     def __init__(self, database: SqlDatabase[T], *, is_trusted: bool = True, leaves_out: bool = True) -> None:
@@ -119,10 +121,9 @@ class Memory[T: Transaction]:
         self._leaves_out = leaves_out
         self._owner = ""
         self._seed = 0
+        self._known: list[Known] = []  # of each lane
         self._lock = threading.Lock()
-        # Guarded by _lock: what was read, and how many lanes have taken their share of it.
-        self._entries: list[bytes] = []
-        self._loaded = 0
+        self._contents: dict[Plan, Contents] = {}  # guarded by _lock
 
     def begin(self, session: Session[T], owner: str) -> None:
         """Become the owner, and read what is known; not in a rehearsal, which would hold up other runs."""
@@ -130,24 +131,27 @@ class Memory[T: Transaction]:
             return
         self._owner = owner if session.transact(lambda transaction: self._claim(transaction, owner)) else ""
 
+    def prepare(self, batch: Batch) -> None:
+        """Hash what a batch's records say, before anybody else sees it."""
+        if self._owner:
+            batch.hash_rows(self.contents_of(batch.plan))
+
+    def contents_of(self, plan: Plan) -> Contents:
+        """Say what a plan's records are known by; the same object each time."""
+        with self._lock:
+            if plan not in self._contents:
+                self._contents[plan] = _contents(plan, self._seed)
+            return self._contents[plan]
+
     def lane(self) -> LaneMemory[T] | None:
         """Make one lane's share; None in a run that does without."""
         if not self._owner:
             return None
-        return LaneMemory(self, self._database, self._owner, self._seed, leaves_out=self._leaves_out)
+        return LaneMemory(self, self._database, self._owner, leaves_out=self._leaves_out)
 
-    def load(self, lane: int, lanes: int) -> Known:
-        """Take a lane's share of what was read; once each."""
-        with self._lock:
-            entries = self._entries
-        # A little more than a lane's share: hashes are not quite even, and some records will be new.
-        known = Known(sum(map(len, entries)) // ENTRY_BYTES * 17 // (16 * lanes))
-        for block in entries:
-            known.load(block, lane, lanes)
-        with self._lock:
-            self._loaded += 1
-            if self._loaded >= lanes:
-                self._entries = []
+    def take(self, lane: int) -> Known:
+        """Take what is known to a lane; once each."""
+        known, self._known[lane] = self._known[lane], Known()
         return known
 
     @contextmanager
@@ -180,7 +184,8 @@ class Memory[T: Transaction]:
             _log.info("another run is busy just now: unchanged records will be compared there")
             return False
         [(seed, compacted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
-        self._seed, self._entries = count(seed), []
+        self._seed = count(seed)
+        self._know(0)
         is_doubtful = bool(transaction.execute("SELECT 1 FROM feedmill_outside LIMIT 1"))
         if is_doubtful or not self._is_trusted:
             if not database.exclude_writers(transaction):
@@ -193,28 +198,45 @@ class Memory[T: Transaction]:
                 "UPDATE feedmill_memory SET owner = ?, seed = ?, compacted = 0", (owner, self._seed)
             )
             return True
-        entries = database.blobs(transaction, "SELECT entries FROM feedmill_hashes ORDER BY id")
-        size = sum(map(len, entries)) // ENTRY_BYTES
-        if size > 2 * count(compacted) + SLACK_ENTRIES:
-            entries = self._compact(transaction, b"".join(entries))
-            size = sum(map(len, entries)) // ENTRY_BYTES
+        [(stored,)] = transaction.execute("SELECT coalesce(sum(length(entries)), 0) FROM feedmill_hashes")
+        size = count(stored) // ENTRY_BYTES
+        records = count(compacted)
+        if size > records * 3 // 2 + SLACK_ENTRIES:
+            records, size = self._compact(transaction)
         if size > MAX_RECORDS:
             return False
         transaction.execute("UPDATE feedmill_memory SET owner = ?", (owner,))
-        self._entries = entries
+        # Of the entries that have come since, some supersede others; where fewer do, the tables grow.
+        self._know(records + (size - records) // 2)
+        lanes = len(self._known)
+        for block in database.blobs(transaction, READ_ENTRIES):
+            for lane, known in enumerate(self._known):
+                known.load(block, lane, lanes)
         return True
 
-    def _compact(self, transaction: T, entries: bytes) -> list[bytes]:
-        """Rewrite the entries without those that were superseded, if that is worth it."""
+    def _know(self, records: int) -> None:
+        """Make room for records, a little more for each lane than its share: hashes are not quite even."""
+        lanes = self._database.lanes
+        self._known = [Known(records * 17 // (16 * lanes)) for _ in range(lanes)]
+
+    def _compact(self, transaction: T) -> tuple[int, int]:
+        """Rewrite the entries without those that were superseded, if that is worth it.
+
+        Returns
+        -------
+        tuple of int
+            Records, and the entries that there are now.
+        """
+        entries = b"".join(self._database.blobs(transaction, READ_ENTRIES))
         kept = Known.compact(entries)
-        transaction.execute("UPDATE feedmill_memory SET compacted = ?", (len(kept) // ENTRY_BYTES,))
-        if 3 * len(kept) > 2 * len(entries):
-            return [entries]
-        blocks = [kept[start : start + BLOCK_BYTES] for start in range(0, len(kept), BLOCK_BYTES)]
+        records = len(kept) // ENTRY_BYTES
+        transaction.execute("UPDATE feedmill_memory SET compacted = ?", (records,))
+        if 4 * len(kept) > 3 * len(entries):
+            return records, len(entries) // ENTRY_BYTES
         transaction.execute("DELETE FROM feedmill_hashes")
-        for block in blocks:
-            _store(transaction, block)
-        return blocks
+        for start in range(0, len(kept), BLOCK_BYTES):
+            _store(transaction, kept[start : start + BLOCK_BYTES])
+        return records, records
 
 
 class LaneMemory[T: Transaction]:
@@ -225,21 +247,16 @@ class LaneMemory[T: Transaction]:
     one thread
     """
 
-    def __init__(
-        self, memory: Memory[T], database: SqlDatabase[T], owner: str, seed: int, *, leaves_out: bool
-    ) -> None:
-        # Loaded with the first part, which says how many lanes there are.
-        self._memory: Memory[T] | None = memory
+    def __init__(self, memory: Memory[T], database: SqlDatabase[T], owner: str, *, leaves_out: bool) -> None:
+        self._memory = memory
         self._known: Known | None = None
+        self._is_taken = False  # with the first part, which says which lane this is
         self._database = database
         self._owner = owner
-        self._seed = seed
         self._leaves_out = leaves_out
         # Of the part in hand: a part that is tried again is the same one, though what is known has changed.
         self._part: RangePart | None = None
         self._choice = EVERYTHING
-        self._plan: Plan | None = None
-        self._contents: Contents | None = None
 
     def choose(self, transaction: T, part: RangePart) -> Choice:
         """Choose the rows of a part that have to be sent; the same ones however often it is asked.
@@ -247,7 +264,7 @@ class LaneMemory[T: Transaction]:
         Not so if somebody else has changed the tables meanwhile: then all of them, from now on.
         """
         if self._has_begun and not transaction.execute(IS_SOUND, (self._owner,)):
-            self._known = self._memory = None
+            self._known, self._is_taken = None, True
             self._part, self._choice = part, EVERYTHING
         if self._part is not part:
             self._part, self._choice = part, EVERYTHING
@@ -282,7 +299,7 @@ class LaneMemory[T: Transaction]:
 
     @property
     def _has_begun(self) -> bool:
-        return self._known is not None or self._memory is not None
+        return self._known is not None or not self._is_taken
 
     def forget(self, part: RangePart) -> None:
         """Know nothing of a part that was done before: what is known may be older."""
@@ -291,8 +308,8 @@ class LaneMemory[T: Transaction]:
             known.forget(_batches(part), part.lane, part.lanes, self._contents_of(part))
 
     def _known_to(self, part: RangePart) -> Known | None:
-        if self._memory is not None:
-            self._known, self._memory = self._memory.load(part.lane, part.lanes), None
+        if not self._is_taken:
+            self._known, self._is_taken = self._memory.take(part.lane), True
         if self._known is not None and len(self._known) > MAX_RECORDS // part.lanes:
             _log.info("more than %d records: unchanged ones will be compared there", MAX_RECORDS)
             self._known = None
@@ -310,18 +327,16 @@ class LaneMemory[T: Transaction]:
         return self._known.forget(_batches(part), part.lane, part.lanes, contents, records=records)
 
     def _contents_of(self, part: RangePart) -> Contents:
-        plan = part.slices[0].batch.plan
-        if self._contents is None or plan is not self._plan:
-            self._plan, self._contents = plan, _contents(plan, columns_fed(part), self._seed)
-        return self._contents
+        return self._memory.contents_of(part.slices[0].batch.plan)
 
 
 def _batches(part: RangePart) -> list[Batch]:
     return [kernel_batch(piece.batch) for piece in part.slices]
 
 
-def _contents(plan: Plan, fed: frozenset[str], seed: int) -> Contents:
+def _contents(plan: Plan, seed: int) -> Contents:
     """Say what a plan's records are known by; of columns that the feed lacks they say nothing."""
+    fed = columns_of(plan)
     # What is hashed of a decimal is its digits: with another scale the same ones are another number.
     columns = [
         (field.name, field.type, field.format, field.storage, field.precision, field.scale)

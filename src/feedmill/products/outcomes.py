@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
 
-from feedmill.kernel import Batch, Plan
 from feedmill.products.lot import SqlLot
-from feedmill.records import Base, Reject, rejects_of
+from feedmill.records import first_findings
 from feedmill.stores.protocol import LaneReject, RangePart
 from feedmill.stores.transaction import Transaction
 
@@ -23,11 +19,12 @@ def record_outcomes[T: Transaction](lot: SqlLot[T], rejects: Sequence[LaneReject
     place = (lot.run.run_id, lot.part.feed)
     head = "INSERT INTO product_integration (run_id, feed, record, dealer_code, sku, status, outcome"
     chosen = "SELECT ?, CAST(? AS integer), f.r, f.dealer_code, f.sku, 'success',"
-    transaction.execute(
-        f"{head}) {chosen} e.outcome FROM feedmill_effects AS e"
-        " JOIN feedmill_feed AS f ON f.r = e.r ORDER BY f.r",
-        place,
-    )
+    if not lot.is_empty:
+        transaction.execute(
+            f"{head}) {chosen} e.outcome FROM feedmill_effects AS e"
+            " JOIN feedmill_feed AS f ON f.r = e.r ORDER BY f.r",
+            place,
+        )
     if every:
         transaction.execute(
             f"{head}) {chosen} 'unchanged' FROM feedmill_feed AS f"
@@ -58,40 +55,16 @@ def failures_of(part: RangePart, rejects: Sequence[LaneReject]) -> Iterator[tupl
     if part.lane == 0:
         for piece in part.slices:
             if piece.batch.failures:
-                base = Base(piece.record_base, piece.line_base, piece.byte_base)
-                yield from _told(rejects_of(_FirstFindings(piece.batch), piece.batch.plan.names, base))
-        yield from _told(part.broken)
+                for record, code, column, message in first_findings(piece.batch, piece.batch.plan.names):
+                    yield piece.record_base + record + 1, code, column, _storable(message)
+        for reject in part.broken:
+            yield reject.position.record, reject.code, reject.column, _storable(reject.message)
     for refused in rejects:
         yield refused.record, refused.code, refused.column, _storable(refused.message)
 
 
-@dataclass(frozen=True, slots=True)
-class _FirstFindings:
-    """A batch with the first finding of each record only: putting ten of each in words takes long."""
-
-    batch: Batch
-
-    @property
-    def plan(self) -> Plan:
-        return self.batch.plan
-
-    @property
-    def errors(self) -> Mapping[int, str]:
-        return getattr(self.batch, "errors", {})
-
-    @property
-    def notes(self) -> Mapping[tuple[int, int, int], str]:
-        return getattr(self.batch, "notes", {})
-
-    def rejects(self) -> list[tuple[int, int, int, int, int, int, bytes]]:
-        return [next(found) for _, found in groupby(self.batch.rejects(), key=itemgetter(2))]
-
-
-def _told(rejects: Iterable[Reject]) -> Iterator[tuple[int, str, str, str]]:
-    for reject in rejects:
-        yield reject.position.record, reject.code, reject.column, _storable(reject.message)
-
-
 def _storable(message: str) -> str:
     """Replace what no database keeps in a text."""
+    if message.isprintable():
+        return message
     return message.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

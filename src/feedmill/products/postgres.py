@@ -193,10 +193,11 @@ class PostgresProducts:
     def close_memory(self, transaction: PostgresTransaction) -> None:
         """Do nothing: the setting ends with the transaction."""
 
-    def blobs(self, transaction: PostgresTransaction, query: str) -> list[bytes]:
+    def blobs(self, transaction: PostgresTransaction, query: str) -> Iterator[bytes]:
         """Read a column of bytes, as they are and not in hexadecimal digits."""
         with transaction.connection.cursor(binary=True) as cursor:
-            return [row[0] for row in cursor.stream(sql(query))]
+            for (blob,) in cursor.stream(sql(query)):
+                yield blob
 
     def lock_migrations(self, transaction: PostgresTransaction) -> None:
         """Let one process at a time create tables, of `load` and of this job."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 from feedmill.errors import UsageError
+from feedmill.kernel import Batch
 from feedmill.products.entities import LANE_KEY, Failure, Success
 from feedmill.products.repositories import (
     DealerRepository,
@@ -123,6 +124,10 @@ class ProcessProducts[L: Lot]:
 
     def apply(self, lot: L) -> LaneOutcome:
         """Apply one lot, inside its transaction."""
+        if lot.is_empty:
+            # Records that the kernel rejected may belong to it all the same.
+            self.integrations.record(lot, [])
+            return lot.outcome([])
         rejects = self.dealers.set_aside_unknown(lot)
         self.product_dealers.set_aside_duplicates(lot)
         # Products first: offers refer to them.
@@ -149,6 +154,10 @@ class ProductSink[L: Lot]:
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
         return self._job.integrations.begin(run)
+
+    def prepare(self, batch: Batch) -> None:
+        """Show the journal a batch, in the worker's thread."""
+        self._job.integrations.prepare(batch)
 
     def lane(self, number: int) -> ProductLane[L]:
         """Open a lane, in its own thread."""

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from feedmill.kernel import Batch
 from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.report import Report
 from feedmill.runs import RunOptions
@@ -47,6 +48,8 @@ class Lot(Protocol):
         The run in effect.
     part : RangePart
         Where the rows came from.
+    is_empty : bool
+        Whether there are no rows to begin with: whatever is done with them can be left out.
 
     Thread safety
     -------------
@@ -55,6 +58,7 @@ class Lot(Protocol):
 
     run: RunInfo
     part: RangePart
+    is_empty: bool
 
     def attempt(self, steps: Sequence[Callable[[Records], None]]) -> list[LaneReject]:
         """Take steps that write all rows still in the lot; those that the database refuses become rejects.
@@ -138,6 +142,9 @@ class ProductIntegrationRepository[L: Lot](Protocol):
 
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
+
+    def prepare(self, batch: Batch) -> None:
+        """Look at a batch in the worker that has made it; see `feedmill.stores.protocol`."""
 
     def lane(self, number: int) -> IntegrationLane[L]:
         """Open a lane, in its own thread."""

@@ -159,9 +159,10 @@ class SqliteProducts:
         """Take notes again; nobody has seen that there were none meanwhile."""
         transaction.execute("UPDATE feedmill_memory SET is_writing = 0")
 
-    def blobs(self, transaction: SqliteTransaction, query: str) -> list[bytes]:
+    def blobs(self, transaction: SqliteTransaction, query: str) -> Iterator[bytes]:
         """Read a column of bytes."""
-        return [row[0] for row in transaction.connection.execute(query)]
+        for (blob,) in transaction.connection.execute(query):
+            yield blob
 
     def lock_migrations(self, transaction: SqliteTransaction) -> None:
         """Do nothing: BEGIN IMMEDIATE has locked the file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from feedmill.errors import SchemaError
+from feedmill.kernel import Plan
 from feedmill.products.entities import FEED_COLUMNS, FIELD_TYPES, KEY
 from feedmill.schema import Schema
 from feedmill.stores.ddl import SQLITE_EXACT_DIGITS
@@ -55,7 +56,11 @@ def columns_fed(part: RangePart) -> frozenset[str]:
     """Name the columns that a part's feed has; a column that it lacks says nothing about what is stored."""
     if not part.slices:
         return frozenset(FEED_COLUMNS)
-    plan = part.slices[0].batch.plan
+    return columns_of(part.slices[0].batch.plan)
+
+
+def columns_of(plan: Plan) -> frozenset[str]:
+    """Name the columns that a plan's feed has."""
     return frozenset(plan.names).intersection(plan.columns or plan.names)
 
 

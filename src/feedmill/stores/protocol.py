@@ -22,6 +22,8 @@ Every row of a part ends in exactly one of five ways: inserted, updated, unchang
 
 A sink that keeps a record of failures has an attribute ``takes_failures = True``: its lane 0 then gets a
 part for every range with failures, with the batches that have any, though none of their rows may be its own.
+One that has a method ``prepare(batch)`` is shown every batch by the worker that has made it, before anybody
+else sees it, for what is done best while it is in the processor's cache; by several threads at a time.
 
 A sink that waits for something that may be gone has a method ``hurry()``, see `Hasty`.
 
