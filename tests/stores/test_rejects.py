@@ -57,11 +57,11 @@ def test_of_several_feeds_each_line_names_its_own(tmp_path: Path) -> None:
         file.finish()
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, strict=True))
-    assert list(rows[0]) == ["feed", *COLUMNS]
+    assert list(rows[0]) == [*COLUMNS, "feed"]
     assert [row["feed"] for row in rows] == ["a.csv", "'" + FEEDS[1], "bad\\udcff.csv"]
     assert [row["record"] for row in rows] == ["1", "1", "7"]
     found = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").split("\n")[:-1]]
-    assert [list(row) for row in found] == [["feed", *COLUMNS]] * 3
+    assert [list(row) for row in found] == [[*COLUMNS, "feed"]] * 3
     assert [row["feed"] for row in found] == list(FEEDS)
 
 

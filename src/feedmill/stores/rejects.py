@@ -1,7 +1,7 @@
 """The reject file: one line a finding, in the order it is given, whole or not there.
 
 Columns: ``record,line,byte,column,code,message,value``. With several feeds the findings follow each other
-feed by feed, each feed's records count from 1, and a column ``feed`` with its name comes first.
+feed by feed, each feed's records count from 1, and a last column ``feed`` has its name.
 
 In CSV no cell can be a formula when a spreadsheet opens the file: where a line of a cell starts with one of
 ``= + - @`` (also full-width, after blanks or after apostrophes), or a cell with a tab or line end, an
@@ -69,13 +69,13 @@ class RejectFile:
             )
         is_jsonl = ending == ".jsonl"
         self._line = jsonl_line if is_jsonl else csv_line
-        # What each line begins with, by the feed.
-        start = _jsonl_start if is_jsonl else _csv_start
-        self._starts = [start(name) for name in feeds] if len(feeds) > 1 else [""]
+        # What each line ends with, by the feed.
+        end = _jsonl_end if is_jsonl else _csv_end
+        self._ends = [end(name) for name in feeds] if len(feeds) > 1 else [""]
         self._file = OutFile(path, RejectFileError)
         self.count = 0
         if not is_jsonl:
-            columns = ("feed", *COLUMNS) if len(feeds) > 1 else COLUMNS
+            columns = (*COLUMNS, "feed") if len(feeds) > 1 else COLUMNS
             self._file.write((",".join(columns) + "\n").encode())
 
     def write(self, rejects: Iterable[Reject], feed: int = 0) -> None:
@@ -86,8 +86,8 @@ class RejectFile:
         RejectFileError
             The disk is full or gone.
         """
-        start = self._starts[feed]
-        lines = [self._line(reject, start) for reject in rejects]
+        end = self._ends[feed]
+        lines = [self._line(reject, end) for reject in rejects]
         self.count += len(lines)
         # Lone surrogates cannot be in a feed's text, but a caller may have made a Reject of anything.
         self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
@@ -107,16 +107,16 @@ class RejectFile:
         self._file.discard()
 
 
-def csv_line(reject: Reject, start: str = "") -> str:
-    """Write one finding as a line of CSV, behind what names its feed."""
+def csv_line(reject: Reject, end: str = "") -> str:
+    """Write one finding as a line of CSV, before what names its feed."""
     position = reject.position
     texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
     cells = ",".join(map(csv_text, texts))
-    return f"{start}{position.record},{position.line},{position.byte},{cells}\n"
+    return f"{position.record},{position.line},{position.byte},{cells}{end}\n"
 
 
-def _csv_start(feed: str) -> str:
-    return f"{csv_text(feed)},"
+def _csv_end(feed: str) -> str:
+    return f",{csv_text(feed)}"
 
 
 def csv_text(value: str) -> str:
@@ -135,14 +135,14 @@ def csv_text(value: str) -> str:
     return safe
 
 
-def jsonl_line(reject: Reject, start: str = "") -> str:
-    """Write one finding as a line of JSON, behind what names its feed."""
+def jsonl_line(reject: Reject, end: str = "") -> str:
+    """Write one finding as a line of JSON, before what names its feed."""
     position = reject.position
     texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
     values = (position.record, position.line, position.byte, *texts)
     found = json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False)
-    return f"{{{start}{found[1:]}\n"
+    return f"{found[:-1]}{end}}}\n"
 
 
-def _jsonl_start(feed: str) -> str:
-    return f'"feed": {json.dumps(feed, ensure_ascii=False)}, '
+def _jsonl_end(feed: str) -> str:
+    return f', "feed": {json.dumps(feed, ensure_ascii=False)}'
