@@ -366,7 +366,8 @@ def test_a_server_without_connections_left(rig: PostgresRig, postgres_server: Po
     rig.execute("CREATE ROLE poor LOGIN PASSWORD 'poor' CONNECTION LIMIT 1")
     url = parse_url(rig.url.replace(f"tester:{postgres_server.password}", "poor:poor"))
     retry = RetryPolicy(first_s=0.01, cap_s=0.1, give_up_s=0.0)
-    database = PostgresDatabase(url, PostgresOptions(min_size=1, timeout_s=0.5, retry=retry))
+    database = PostgresDatabase(url, PostgresOptions(min_size=1, timeout_s=4.0, retry=retry))
+    # What `open` looks at the server by may not be gone when the pool comes, which tries again in a second.
     database.open()
     first, second = database.session("first"), database.session("second")
 
