@@ -23,7 +23,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-settings.register_profile("feedmill-ci", settings.get_profile("feedmill"), max_examples=300)
+settings.register_profile("feedmill-ci", settings.get_profile("feedmill"), max_examples=150)
 # Each of the threads finds its own examples.
 settings.register_profile("feedmill-parallel", settings.get_profile("feedmill"), max_examples=10)
 IS_CI = os.environ.get("CI") == "true"
