@@ -123,6 +123,30 @@ def test_a_feed_of_failures_only_has_a_row_for_each(rig: Rig, tmp_path: Path) ->
     assert {told[2:] for told in rig.tables().outcomes.values()} == {("failed", "title", "required")}
 
 
+@pytest.mark.parametrize("every_outcome", [False, True])
+def test_a_lot_without_a_row_takes_none_of_the_lot_before(
+    rig: Rig, tmp_path: Path, every_outcome: bool
+) -> None:
+    refused = [Row(), Row(dealer_code="nobody", sku="s2")]
+    process(rig, write_feed(tmp_path / "a.csv", [Row()]))
+    feeds = [
+        write_feed(tmp_path / "b.csv", refused),
+        write_feed(tmp_path / "c.csv", [Row(stock="-1"), Row(stock="-1")]),
+    ]
+    report = process(rig, *feeds, every_outcome=every_outcome).report
+    told = {
+        place[1:]: what
+        for place, what in rig.tables().outcomes.items()
+        if place[0] == report.run_id and what[2] != "unchanged"
+    }
+    assert told == {
+        (0, 2): ("nobody", "s2", "failed", "dealer_code", "unknown_dealer"),
+        (1, 1): (None, None, "failed", "stock", "minimum"),
+        (1, 2): (None, None, "failed", "stock", "minimum"),
+    }
+    assert report.outcomes.unchanged == 1
+
+
 def test_a_record_that_cannot_be_parsed_has_a_row(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,23 +25,25 @@ def record_outcomes[T: Transaction](lot: SqlLot[T], rejects: Sequence[LaneReject
             " JOIN feedmill_feed AS f ON f.r = e.r ORDER BY f.r",
             place,
         )
-    if every:
-        transaction.execute(
-            f"{head}) {chosen} 'unchanged' FROM feedmill_feed AS f"
-            " WHERE f.r NOT IN (SELECT r FROM feedmill_effects) ORDER BY f.r",
-            place,
-        )
-        transaction.execute(
-            f"{head}) {chosen} 'duplicate' FROM feedmill_aside AS f ORDER BY f.r",
-            place,
-        )
+        if every:
+            transaction.execute(
+                f"{head}) {chosen} 'unchanged' FROM feedmill_feed AS f"
+                " WHERE f.r NOT IN (SELECT r FROM feedmill_effects) ORDER BY f.r",
+                place,
+            )
+            transaction.execute(
+                f"{head}) {chosen} 'duplicate' FROM feedmill_aside AS f ORDER BY f.r",
+                place,
+            )
     failures = list(failures_of(lot.part, rejects))
     if failures:
+        # Of a lot without a row nothing was staged, and what is staged may be of the lot before.
+        is_told = "false" if lot.is_empty else "f.r = g.record"
         transaction.execute(
             f'{head}, code, "column", message)'
             " SELECT ?, CAST(? AS integer), g.record, f.dealer_code, f.sku, 'failure', 'failed',"
             f" g.code, g.name, g.message FROM ({lot.database.json_rows(_GIVEN)}) AS g"
-            " LEFT JOIN feedmill_refused AS f ON f.r = g.record WHERE true ORDER BY g.record",
+            f" LEFT JOIN feedmill_refused AS f ON {is_told} WHERE true ORDER BY g.record",
             (*place, json.dumps(failures)),
         )
 
