@@ -1,7 +1,9 @@
 """What is inferred accepts the feed it was inferred from, and is the same however many look."""
 
 import json
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -132,6 +134,16 @@ def test_a_feed_without_records_has_no_columns(tmp_path: Path, dialect: Dialect)
 def test_json_lines_are_no_stream_to_infer_from() -> None:
     with pytest.raises(UsageError, match="read twice"):
         infer("-", options=RunOptions(dialect=Dialect(format="jsonl")))
+
+
+def test_nor_is_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "feed.jsonl"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=['{"a": 1}\n'])
+    writer.start()
+    with pytest.raises(UsageError, match="read twice"):
+        infer(str(pipe), options=RunOptions(dialect=Dialect(format="jsonl")))
+    writer.join()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -26,9 +26,8 @@ from feedmill.errors import UsageError
 from feedmill.evidence import CANDIDATES, Inference, Summary, declared_as
 from feedmill.kernel import Plan
 from feedmill.pool import WorkerPool
-from feedmill.readers import BufferPool, Source, find_sources, open_source
+from feedmill.readers import BufferPool, Source, find_sources, is_stream, open_source
 from feedmill.readers.arrow import ArrowReader
-from feedmill.readers.blocks import STDIN
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.schema import Field, Schema
 
@@ -137,7 +136,7 @@ def _keys(feeds: Sequence[Source], options: RunOptions, pool: WorkerPool) -> tup
 
     Where an array or an object is among other values, it is a field of any.
     """
-    if any(isinstance(feed, str) and feed == STDIN for feed in feeds):
+    if any(isinstance(feed, str) and is_stream(feed) for feed in feeds):
         raise UsageError(
             "JSON Lines are read twice, for their keys and for their values; save them to a file."
         )
@@ -187,16 +186,18 @@ class _Scan:
             reader.bind(schema)
         self._parse = reader.parse
         self.as_is = Plan(schema, reader.dialect)
-        # By candidate, the columns that may be such, and a plan in which these are.
-        self.candidates: dict[int, tuple[list[int], Plan]] = {}
+        # By candidate, a plan in which the columns that may be such are, and the columns that may not.
+        self.candidates: dict[int, Plan] = {}
+        self.never: dict[int, set[int]] = {}
         for number, (kind, form) in enumerate(CANDIDATES):
-            places = [place for place, own in enumerate(schema.fields) if _may_be(own, kind)]
-            if places:
-                fields = [
-                    declared_as(own, kind, form) if place in places else own
-                    for place, own in enumerate(schema.fields)
-                ]
-                self.candidates[number] = places, Plan(Schema(tuple(fields)), reader.dialect)
+            may_be = [_may_be(own, kind) for own in schema.fields]
+            self.never[number] = {place for place, may in enumerate(may_be) if not may}
+            if any(may_be):
+                fields = (
+                    declared_as(own, kind, form) if may else own
+                    for own, may in zip(schema.fields, may_be, strict=True)
+                )
+                self.candidates[number] = Plan(Schema(tuple(fields)), reader.dialect)
 
     def summary(self, chunk: Chunk) -> Summary:
         """Sum a chunk up."""
@@ -205,13 +206,14 @@ class _Scan:
         made.records, made.unreadable = cells.records, cells.failures
         for column, values in zip(made.columns, zip(*cells.tuples(), strict=True), strict=False):
             column.take(values)
-        for number in range(len(CANDIDATES)):
-            places, plan = self.candidates.get(number, ([], None))
-            found = self._parse(chunk, plan).reject_counts() if plan is not None else {}
-            unfit = {place for code, place in found if code in _UNFIT}
-            for place, column in enumerate(made.columns):
-                if place not in places or place in unfit:
-                    column.unfit.add(number)
+        for number, never in self.never.items():
+            unfit = set(never)
+            if number in self.candidates:
+                found = self._parse(chunk, self.candidates[number]).reject_counts()
+                unfit.update(place for code, place in found if code in _UNFIT)
+            for place in unfit:
+                if place >= 0:
+                    made.columns[place].unfit.add(number)
         for column in made.columns:
             column.measure()
         return made
