@@ -205,7 +205,7 @@ def finish(made: Sequence[Path]) -> int:
     return 0
 
 
-def stop(error: ProfilingError) -> int:
+def stop(error: Exception) -> int:
     """Say why there is no picture."""
     print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
     return 2

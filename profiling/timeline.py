@@ -15,6 +15,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from feedmill.errors import UsageError
+from feedmill.report import read_report
 from job import FINISHED, Job, ProfilingError, finish, fresh_store, parser, read_arguments, stop
 from recorder import Recording, recording
 from svg import FAINT, INK, RULE, Drawing, shorten
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given, job = read_arguments(made, argv)
     try:
         if given.report is not None:
-            report, seen, title = read_report(given.report), None, f"Who waited: {given.report.name}"
+            report, seen, title = read_report(str(given.report)), None, f"Who waited: {given.report.name}"
         else:
             job = with_report(job)
             report, seen = run_recorded(job)
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         picture.write_text(render(report, seen, title), encoding="utf-8")
         print("\n".join(sentences(report)))
         return finish([picture])
-    except ProfilingError as error:
+    except (ProfilingError, UsageError) as error:
         return stop(error)
 
 
@@ -78,17 +80,7 @@ def run_recorded(job: Job) -> tuple[Report, Recording]:
         code = feedmill(job.command)
     if code not in FINISHED:
         raise ProfilingError(f"feedmill ended with exit code {code}")
-    return read_report(Path(job.option("--report") or "")), seen
-
-
-def read_report(path: Path) -> Report:
-    """Read what ``feedmill --report`` wrote."""
-    from feedmill.report import Report
-
-    try:
-        return Report.from_json(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ProfilingError(f"{path}: {error}") from None
+    return read_report(job.option("--report") or ""), seen
 
 
 def sentences(report: Report) -> list[str]:

@@ -136,7 +136,7 @@ def test_what_is_no_report_is_said(
     assert not (tmp_path / "run.html").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"3"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"3", b'{"elapsed_s": NaN}'])
 def test_nor_is_anything_else(feedmill: Command, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(content)

@@ -296,9 +296,12 @@ def report_command(file: str, page: str | None) -> None:
         console.show_last_lines(report)
         return
     refuse_overwriting({"--html": page}, [file])
+    html = report_page(report).encode("utf-8", "backslashreplace")
     out = OutFile(page, RunError)
-    out.write(report_page(report).encode("utf-8", "backslashreplace"))
-    out.commit()
+    with ExitStack() as at_end:
+        at_end.callback(out.discard)
+        out.write(html)
+        out.commit()
     console.say(f"{console.printable(page)}: open it in a browser")
 
 

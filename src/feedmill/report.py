@@ -7,7 +7,7 @@ import resource
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from feedmill.counters import WorkerCounts
 from feedmill.errors import RunError, UsageError
@@ -213,7 +213,9 @@ class Report:
         """
         try:
             known = {item.name for item in fields(cls)}
-            values = {key: value for key, value in json.loads(text).items() if key in known}
+            values = {
+                key: value for key, value in json.loads(text, parse_constant=_refuse).items() if key in known
+            }
             values["outcomes"] = Outcomes(**values["outcomes"])
             values["per_worker"] = tuple(WorkerCounts(**row) for row in values["per_worker"])
             values["stages"] = tuple(Stage(**row) for row in values["stages"])
@@ -224,6 +226,10 @@ class Report:
         for part in (*parts, *report.per_worker, *report.stages):
             _check_types(part)
         return report
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"not a feedmill report: {constant} is no number of JSON")
 
 
 def read_report(path: str) -> Report:
