@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from feedmill.codes import Code, Declaration, expected, quoted
+from feedmill.errors import one_line
 
 MAX_VALUE_CHARACTERS: Final = 1_000
 """Characters of the raw value a reject keeps: enough to find it again, and a bound on a bad feed's cost."""
@@ -178,8 +179,8 @@ class _Words:
     def of(self, code: int, field: int, record: int, value: str) -> tuple[str, str, str]:
         """Say column, code and message of a finding."""
         column, word, message = self._kinds.get((code, field)) or self._kind(code, field)
-        if self._notes and (code, field, record) in self._notes:
-            return column, word, self._notes[code, field, record]
+        if (note := self._notes.get((code, field, record))) is not None:
+            return column, word, note
         return column, word, message + (self._errors[record] if code == Code.CALLBACK else quoted(value))
 
     def _kind(self, code: int, field: int) -> tuple[str, str, str]:
@@ -204,6 +205,11 @@ def unprocessed(position: Position, error: str, raw: bytes = b"") -> Reject:
         message=f"expected a record that can be processed, got {error}",
         value=shown(raw),
     )
+
+
+def reason(error: BaseException) -> str:
+    """Say what was raised against a record, as much of it as a reject keeps."""
+    return one_line(error)[:MAX_REASON_CHARACTERS]
 
 
 def shown(raw: bytes) -> str:

@@ -229,6 +229,9 @@ class MemoryIntegrations:
         for record, code, column, _message in failures_of(lot.part, rejects):
             note(record, lot.refused.get(record), "failed", column, code)
 
+    def hurry(self) -> None:
+        pass
+
     def finish(self) -> None:
         assert self._run is not None
         self._store.unfinished.remove(self._run)

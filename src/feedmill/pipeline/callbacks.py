@@ -23,9 +23,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 from feedmill.codes import Code
-from feedmill.errors import one_line
 from feedmill.kernel import Builder, Record, WrappedBatch, record_plan
-from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES
+from feedmill.records import RAW_BYTES, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +75,7 @@ class Callback:
             except MemoryError:
                 raise
             except Exception as error:
-                made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
+                made.errors[number] = reason(error)
         pace.leave()
         if not (made.is_changed or made.dropped or made.errors):
             return batch
@@ -98,7 +97,7 @@ class Callback:
             except MemoryError:
                 raise
             except Exception as error:  # a mapping of the user's own may raise
-                made.errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
+                made.errors[number] = reason(error)
         return builder.finish(batch.records, batch.lines)
 
 

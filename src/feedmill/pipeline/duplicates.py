@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from feedmill.codes import Code
@@ -95,11 +94,12 @@ class DuplicateCheck:
 
     def _judged(self, batch: Batch) -> Batch:
         rows = batch.claim_keys(self._index, self._records, self._codes)
-        # Whoever asks for the notes does so later, when other feeds may have begun.
-        return JudgedBatch.of(batch, rows, partial(self._note, tuple(self._starts)))
+        return JudgedBatch.of(batch, rows, self._note)
 
-    def _note(self, starts: Sequence[int], key: int, holder: int, _value: bytes) -> str:
+    def _note(self, key: int, holder: int, _value: bytes) -> str:
         """Name the record that has a key by its number, counted over all feeds from 1."""
+        # Feeds that have begun since then begin after it.
+        starts = self._starts
         feed = bisect_right(starts, holder - 1) - 1
         place = f" of {self._feeds[feed]}" if len(self._feeds) > 1 else ""
         return f"expected a new {', '.join(self._keys[key][0])}, record {holder - starts[feed]}{place} has it"

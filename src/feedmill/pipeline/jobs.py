@@ -16,7 +16,7 @@ from feedmill.crew import count_records
 from feedmill.errors import one_line
 from feedmill.pipeline.pace import ChunkPace
 from feedmill.readers.buffers import BufferPool, Chunk
-from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES, unprocessed
+from feedmill.records import RAW_BYTES, reason, unprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -206,7 +206,7 @@ def _take_apart(
             # That is not the record's fault: with more memory it would be a good one.
             raise error
         raw = data[:RAW_BYTES].rstrip(b"\r\n")
-        yield Piece(lo, Broken(data.count(b"\n"), raw, one_line(error)[:MAX_REASON_CHARACTERS]))
+        yield Piece(lo, Broken(data.count(b"\n"), raw, reason(error)))
         return
     for start, end in ((0, middle), (middle, len(data))):
         part = bytearray(data[start:end])

@@ -199,16 +199,16 @@ def _index_of_table(
         raise UsageError(f"foreignKeys: {error}") from error
 
 
-def _whole_rows(plan: Plan, blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _whole_rows(plan: Plan, blocks: Iterator[bytes]) -> Iterator[bytearray]:
     """Gather blocks until there are rows for a chunk."""
     rest = bytearray()
     for block in blocks:
         rest += block
         if len(rest) >= CHUNK_BYTES and (end := plan.last_record_end(rest, len(rest))):
-            yield bytes(rest[:end])
+            yield rest[:end]
             del rest[:end]
     if rest:
-        yield bytes(rest)
+        yield rest
 
 
 def _read_as(field: Field, name: str) -> Field:

@@ -30,7 +30,7 @@ from feedmill.readers import find_feeds
 from feedmill.report import Report
 from feedmill.runs import RunOptions, run_feeds
 from feedmill.schema import Schema
-from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo, hurry
+from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
 
 
 def product_schema() -> Schema:
@@ -169,7 +169,7 @@ class ProductSink[L: Lot]:
 
     def hurry(self) -> None:
         """Wait less for a store that does not answer; see `feedmill.stores.protocol.Hasty`."""
-        hurry(self._job.integrations)
+        self._job.integrations.hurry()
 
     def abort(self) -> None:
         """Stop; the run stays resumable."""

@@ -212,7 +212,7 @@ class Relay[T: Transaction]:
         self._losses = 0
 
     def stop(self) -> None:
-        """Finish the event under way, mark what was sent, and end."""
+        """Finish the events under way, mark what was sent, and end."""
         self._database.hurry()
         self._bell.stop()
 

@@ -155,6 +155,9 @@ class ProductIntegrationRepository[L: Lot](Protocol):
     def finish(self) -> None:
         """Mark the run finished."""
 
+    def hurry(self) -> None:
+        """Wait less for a store that does not answer; see `feedmill.stores.protocol.Hasty`."""
+
     def abort(self) -> None:
         """Stop; the run stays resumable."""
 

@@ -27,7 +27,7 @@ from feedmill.readers.arrow_values import field_of, text_of, values_of
 from feedmill.readers.blocks import FileSource, Fingerprint
 from feedmill.readers.buffers import Chunk
 from feedmill.readers.header import bind
-from feedmill.records import MAX_REASON_CHARACTERS, RAW_BYTES
+from feedmill.records import RAW_BYTES, reason
 
 if TYPE_CHECKING:
     from types import CapsuleType
@@ -286,7 +286,7 @@ def _built(columns: Sequence[pa.Array | None], rows: int, plan: Plan) -> RowBatc
         except MemoryError:
             raise
         except Exception as error:  # what matches patterns may raise; its neighbours know nothing of it
-            errors[number] = one_line(error)[:MAX_REASON_CHARACTERS]
+            errors[number] = reason(error)
             raws.append(repr(record).encode("utf-8", "backslashreplace"))
     return RowBatch(builder.finish(rows, rows), errors, raws)
 

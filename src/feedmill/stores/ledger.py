@@ -220,9 +220,7 @@ class Beginning:
         return self._moment
 
 
-def begin(
-    transaction: Transaction, run: RunInfo, target: str, lanes: int, beginning: Beginning | None = None
-) -> RunInfo:
+def begin(transaction: Transaction, run: RunInfo, target: str, lanes: int, beginning: Beginning) -> RunInfo:
     """Register a run, or find the one to continue.
 
     Parameters
@@ -234,7 +232,7 @@ def begin(
         What is loaded, such as ``table items, upsert``: a run is continued into the same one.
     lanes : int
         How many lanes the run has.
-    beginning : Beginning, optional
+    beginning : Beginning
         The same for all tries of the transaction.
 
     Returns
@@ -249,7 +247,7 @@ def begin(
     """
     if run.resume:
         return resume(transaction, run, target, lanes)
-    started_at = (beginning or Beginning()).of(transaction)
+    started_at = beginning.of(transaction)
     transaction.execute(
         "INSERT INTO feedmill_runs (run_id, source, target, feeds, lanes, chunk_size, plan, started_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -208,8 +208,8 @@ class PostgresDatabase:
             busy = list(self._busy)
         until = monotonic() + CANCEL_S
         for connection in busy:
-            # It may have finished or died meanwhile, and then there is nothing to cancel.
-            with suppress(psycopg.Error):
+            # It may have finished, died or been closed meanwhile, and then there is nothing to cancel.
+            with suppress(psycopg.Error, RuntimeError):
                 connection.cancel_safe(timeout=max(0.0, until - monotonic()))
         self.pool.close(timeout=CLOSE_S)
 

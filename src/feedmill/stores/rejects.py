@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     from feedmill.records import Reject
 
 COLUMNS: Final = ("record", "line", "byte", "column", "code", "message", "value")
+COLUMNS_AND_FEED: Final = (*COLUMNS, "feed")
 ENDINGS: Final = (".csv", ".jsonl")
 
 # ASCII, full-width, and the small and superscript forms that normalisation makes the same.
 TRIGGERS: Final = r"=+\-@＝＋－＠﹢﹣﹦﹫−"
+# Where a line ends, to a spreadsheet: as part of a set of characters.
+ENDS: Final = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 # Blanks of any kind but line ends, and apostrophes, may lead: to some programs they are not there.
 LEAD: Final = r"[^\S\r\n]*'*[^\S\r\n]*"
-FORMULA: Final = re.compile(
-    rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])(?={LEAD}[{TRIGGERS}])"
-)
+FORMULA: Final = re.compile(rf"^(?={LEAD}[{TRIGGERS}\t\r\n])|(?<=[{ENDS}])(?={LEAD}[{TRIGGERS}])")
 # A text without any of these has no such start, which is quicker to see.
 MAY_BE_FORMULA: Final = re.compile(rf"[{TRIGGERS}\t\r\n]")
 # For commas, and for semicolons and tabs where a spreadsheet takes those instead.
-MAY_NEED_QUOTES: Final = re.compile(r'[,;\t"\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]')
+MAY_NEED_QUOTES: Final = re.compile(rf'[,;\t"{ENDS}]')
 
 
 class RejectFile:
@@ -69,13 +70,12 @@ class RejectFile:
             )
         is_jsonl = ending == ".jsonl"
         self._line = jsonl_line if is_jsonl else csv_line
-        # What each line ends with, by the feed.
-        end = _jsonl_end if is_jsonl else _csv_end
-        self._ends = [end(name) for name in feeds] if len(feeds) > 1 else [""]
+        # By the feed, what the last column has.
+        self._feeds = [(name,) for name in feeds] if len(feeds) > 1 else [()]
         self._file = OutFile(path, RejectFileError)
         self.count = 0
         if not is_jsonl:
-            columns = (*COLUMNS, "feed") if len(feeds) > 1 else COLUMNS
+            columns = COLUMNS_AND_FEED if len(feeds) > 1 else COLUMNS
             self._file.write((",".join(columns) + "\n").encode())
 
     def write(self, rejects: Iterable[Reject], feed: int = 0) -> None:
@@ -86,8 +86,8 @@ class RejectFile:
         RejectFileError
             The disk is full or gone.
         """
-        end = self._ends[feed]
-        lines = [self._line(reject, end) for reject in rejects]
+        name = self._feeds[feed]
+        lines = [self._line(reject, name) for reject in rejects]
         self.count += len(lines)
         # Lone surrogates cannot be in a feed's text, but a caller may have made a Reject of anything.
         self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
@@ -107,16 +107,12 @@ class RejectFile:
         self._file.discard()
 
 
-def csv_line(reject: Reject, end: str = "") -> str:
-    """Write one finding as a line of CSV, before what names its feed."""
+def csv_line(reject: Reject, feed: tuple[()] | tuple[str]) -> str:
+    """Write one finding as a line of CSV, and the name of its feed if it is one of several."""
     position = reject.position
-    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
+    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS], *feed)
     cells = ",".join(map(csv_text, texts))
-    return f"{position.record},{position.line},{position.byte},{cells}{end}\n"
-
-
-def _csv_end(feed: str) -> str:
-    return f",{csv_text(feed)}"
+    return f"{position.record},{position.line},{position.byte},{cells}\n"
 
 
 def csv_text(value: str) -> str:
@@ -135,14 +131,9 @@ def csv_text(value: str) -> str:
     return safe
 
 
-def jsonl_line(reject: Reject, end: str = "") -> str:
-    """Write one finding as a line of JSON, before what names its feed."""
+def jsonl_line(reject: Reject, feed: tuple[()] | tuple[str]) -> str:
+    """Write one finding as a line of JSON, and the name of its feed if it is one of several."""
     position = reject.position
-    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS])
+    texts = (reject.column, reject.code, reject.message, reject.value[:MAX_VALUE_CHARACTERS], *feed)
     values = (position.record, position.line, position.byte, *texts)
-    found = json.dumps(dict(zip(COLUMNS, values, strict=True)), ensure_ascii=False)
-    return f"{found[:-1]}{end}}}\n"
-
-
-def _jsonl_end(feed: str) -> str:
-    return f', "feed": {json.dumps(feed, ensure_ascii=False)}'
+    return json.dumps(dict(zip(COLUMNS_AND_FEED, values, strict=False)), ensure_ascii=False) + "\n"

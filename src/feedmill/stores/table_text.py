@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from feedmill.errors import UsageError
 from feedmill.stores.ddl import TableName, ascii_lower, check_names, quote
+from feedmill.stores.opening import loading_client
 from feedmill.stores.transaction import text
 from feedmill.stores.url import Target, parse_url
 
@@ -107,7 +108,8 @@ class TableAddress:
         """
         if self.target.kind == "sqlite":
             return take(_of_sqlite(self, names))
-        from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
+        with loading_client(self.target):
+            from feedmill.stores.postgres import PostgresDatabase, PostgresOptions
 
         database = PostgresDatabase(self.target, PostgresOptions(min_size=1, max_size=1))
         try:

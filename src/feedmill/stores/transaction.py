@@ -35,17 +35,15 @@ class RefusedError(StoreError):
         As PostgreSQL names it; SQLite's constraint faults are given the matching one.
     constraint, column : str
         What the database named, or "".
-    reason : str
-        Its own words. They may quote values: for reject files, not for logs.
     message : str
-        Them and the SQLSTATE, as a reject has it: on one line, cut.
+        Its own words and the SQLSTATE, as a reject has it: on one line, cut. They may quote values: for
+        reject files, not for logs.
     """
 
     def __init__(self, sqlstate: str, reason: str, constraint: str = "", column: str = "") -> None:
         where = f" ({constraint})" if constraint else ""
         super().__init__(f"The database refused a record: SQLSTATE {sqlstate}{where}.")
         self.sqlstate = sqlstate
-        self.reason = reason
         self.constraint = constraint
         self.column = column
         self.message = f"{' '.join(reason.split())[:MAX_REASON_CHARACTERS]} (SQLSTATE {sqlstate})"
