@@ -10,7 +10,7 @@ needs), ``tests/test_dialect.py``, and the dialect options of the command line.
 
 import codecs
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
@@ -22,6 +22,8 @@ MAX_RECORD_BYTES: Final = 1 << 20
 """Bytes one record may have by default: more than any product needs, little enough to hold one a thread."""
 
 FORMATS: Final = ("csv", "tsv", "jsonl")
+
+_USUAL_ENCODINGS: Final = "try utf-8, utf-16, latin-1 or cp1252"
 
 # A Table Dialect's property (versions 1 and 2), or one of feedmill's own, and the attribute it fills.
 _PROPERTIES: Final = {
@@ -238,12 +240,24 @@ def _known_encoding(name: str) -> str:
     """Return the codec's own name; the forms of UTF-8 that differ by a mark at the start are one."""
     try:
         codec = codecs.lookup(name)
-        "".encode(name)  # refuses the codecs that are not about text, such as hex
-    except (LookupError, UnicodeError, ValueError):
-        raise DialectError(f"encoding {name!r} is not known; try utf-8, utf-16, latin-1 or cp1252") from None
-    if codec.incrementaldecoder is None:
+    except (LookupError, ValueError):
+        raise DialectError(f"encoding {name!r} is not known; {_USUAL_ENCODINGS}") from None
+    try:
+        "".encode(name)  # refuses what is not about text, such as hex, and `undefined`
+    except (LookupError, UnicodeError):
+        raise DialectError(f"encoding {name!r} is none that text is written in; {_USUAL_ENCODINGS}") from None
+    if codec.incrementaldecoder is None or not _has_error_handlers(codec.incrementaldecoder):
         raise DialectError(f"encoding {name!r} cannot be read in pieces; convert the feed to utf-8 first")
     return "utf-8" if codec.name == "utf-8-sig" else codec.name
+
+
+def _has_error_handlers(decoder: Callable[[str], codecs.IncrementalDecoder]) -> bool:
+    """Whether a bad byte can be one cell's matter: idna and punycode, of domain names, know no handlers."""
+    try:
+        decoder("backslashreplace").decode(b"", True)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _option(name: str, attribute: str, value: object) -> object:

@@ -1,5 +1,7 @@
 """Encodings: read in pieces, and what cannot be decoded stays wrong in its own cell."""
 
+import encodings
+import pkgutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedmill.dialect import Dialect
-from feedmill.errors import FeedError
+from feedmill.errors import DialectError, FeedError, ReadError
+from feedmill.readers import transcoded as transcoded_module
 from feedmill.readers.transcoded import TranscodedSource
 from tests.readers.feedfiles import read_all
 from tests.readers.test_cutter import Drip
@@ -31,6 +34,39 @@ def test_records_are_those_of_the_text(encoding: str, tmp_path: Path) -> None:
     read = read_all(path, Dialect(encoding=encoding), chunk_size=8)
     assert read.columns == ("name", "note")
     assert read.rows == [(1, "Élan", "été"), (2, "naïve", "a\nb")]
+
+
+ENCODINGS = sorted({module.name for module in pkgutil.iter_modules(encodings.__path__)} - {"aliases"})
+NO_TEXT = {
+    *("base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"),
+    *("idna", "punycode", "undefined"),
+    *("mbcs", "oem"),  # of Windows
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_is_read_right_or_refused(encoding: str, tmp_path: Path) -> None:
+    if encoding in NO_TEXT:
+        with pytest.raises(DialectError, match=f"encoding '{encoding}' "):
+            Dialect(encoding=encoding)
+        return
+    letters = [letter for letter in "éÄßяжλ한国日本ابעשţőñ€ไทđ" if is_in(letter, encoding)]
+    path = tmp_path / "feed.csv"
+    path.write_bytes(
+        "".join(["name,note\n", *(f"{each},{each}x\n" for each in letters), "A,1\n"]).encode(encoding)
+    )
+    read = read_all(path, Dialect(encoding=encoding), chunk_size=8)
+    expected = [(each, f"{each}x") for each in letters] + [("A", "1")]
+    assert [row[1:] for row in read.rows] == expected
+    assert read.rejects == []
+
+
+def is_in(letter: str, encoding: str) -> bool:
+    try:
+        letter.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def test_korean(tmp_path: Path) -> None:
@@ -86,3 +122,19 @@ def test_utf_16_read_as_utf_8_is_told_by_its_mark(tmp_path: Path) -> None:
     path.write_bytes(TEXT.encode("utf-16"))
     with pytest.raises(FeedError, match="starts like UTF-16, not UTF-8; say so: --encoding utf-16"):
         read_all(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_mark_that_is_wanted_and_not_there_is_named(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(TEXT.encode(f"{encoding}-le"))
+    with pytest.raises(FeedError, match=f"not in {encoding}, near byte 0: .* BOM; say {encoding}-le"):
+        read_all(path, Dialect(encoding=encoding))
+
+
+def test_what_never_becomes_a_character_ends_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcoded_module, "_HELD_BYTES", 200_000)
+    run = b"+" + b"AGEAYQBh" * 50_000
+    with pytest.raises(ReadError, match=r"not in utf-7, near byte 262144: 200000 bytes without a character"):
+        transcoded(run, "utf-7", step=1 << 16)
+    assert transcoded(run[:160_001] + b"-", "utf-7") == b"a" * 60_000

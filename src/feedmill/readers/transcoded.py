@@ -11,12 +11,15 @@ Offsets are counted in the UTF-8 text, since that is where cells have a place.
 import codecs
 from typing import Final
 
-from feedmill.errors import ReadError
+from feedmill.errors import FeedError, ReadError
 from feedmill.readers.blocks import ByteSource
 
 __all__ = ["TranscodedSource"]
 
 _BLOCK_BYTES: Final = 64 * 1024
+_HELD_BYTES: Final = 4 << 20
+"""Bytes a decoder may keep for later: UTF-7's keeps a run of any length, and reads it anew each time."""
+_MARKED: Final = frozenset({"utf-16", "utf-32"})  # a mark at the start has to tell the order of their bytes
 _ON_ERROR: Final = "feedmill.mark"
 
 
@@ -85,9 +88,16 @@ class TranscodedSource:
         self._at_end = not count
         try:
             text = self._decoder.decode(block, self._at_end)
-        except ValueError as error:  # a codec that ignores error handlers
-            raise ReadError(
-                f"feed {self._name} is not in {self._encoding}, near byte {self._bytes_in}: {error}"
+        except ValueError as error:  # what handlers are not asked about
+            advice = f"; say {self._encoding}-le or -be, if it is one" if self._encoding in _MARKED else ""
+            fault = ReadError if self._bytes_in else FeedError
+            raise fault(
+                f"feed {self._name} is not in {self._encoding}, near byte {self._bytes_in}: {error}{advice}"
             ) from error
         self._bytes_in += count
+        if len(self._decoder.getstate()[0]) > _HELD_BYTES:
+            raise ReadError(
+                f"feed {self._name} is not in {self._encoding}, near byte {self._bytes_in}: "
+                f"{_HELD_BYTES} bytes without a character"
+            )
         return text.encode("utf-8", "surrogatepass")
