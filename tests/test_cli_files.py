@@ -141,3 +141,17 @@ def test_good_records_are_written_with_a_header(shop: Command) -> None:
         {"sku": "A1", "title": "one", "price": 1.5},
         {"sku": "A4", "title": "four", "price": 4},
     ]
+
+
+def test_what_goes_to_standard_output_is_not_written_over(shop: Command) -> None:
+    with (shop.directory / "out.txt").open("wb") as out:
+        done = shop.apart(
+            *("validate", "mixed.csv", "--schema", "items.json", "--quiet"),
+            *("--rejects", "/dev/stdout", "--report", "/dev/fd/1"),
+            stdout=out,
+        )
+    assert (done.code, done.err) == (1, "")
+    header, *lines = (shop.directory / "out.txt").read_text().splitlines()
+    assert header == "record,line,byte,column,code,message,value"
+    assert lines[3:5] == ["Processing complete: 4 records processed", "Successes: 2, Failures: 2"]
+    assert json.loads("".join(lines[5:]))["records"] == 4

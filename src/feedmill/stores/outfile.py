@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # Fewer and larger writes than Python's 8 KiB, small beside a batch.
 BUFFER_BYTES = 1 << 17
 # Symbolic links by design: a process's own streams, and what a shell makes of >(command).
-STREAMS = re.compile(r"/dev/(stdout|stderr|fd/[0-9]+)|/proc/self/fd/[0-9]+")
+STREAM = re.compile(r"/dev/(?P<name>stdout|stderr)|(/dev|/proc/self)/fd/(?P<number>[0-9]+)")
+STREAM_NUMBERS = {"stdout": 1, "stderr": 2}
 
 
 class OutFile:
@@ -109,15 +110,14 @@ class OutFile:
             return 0o666 & ~umask()
         if stat.S_ISDIR(status.st_mode):
             raise UsageError(f"{self.path} is a directory; name a file.")
-        if stat.S_ISLNK(status.st_mode) and not STREAMS.fullmatch(self.path):
+        if stat.S_ISLNK(status.st_mode) and not STREAM.fullmatch(self.path):
             raise UsageError(f"{self.path} is a symbolic link; name the file it points to.")
         return stat.S_IMODE(status.st_mode)
 
     def _open(self) -> tuple[BinaryIO, Path | None]:
         path = Path(self.path)
-        if (path.exists() and not path.is_file()) or STREAMS.fullmatch(self.path):
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-            return open(descriptor, "wb", BUFFER_BYTES), None  # noqa: PTH123 - it is a descriptor
+        if is_device(self.path):
+            return open(device_descriptor(self.path), "wb", BUFFER_BYTES), None  # noqa: PTH123 - a descriptor
         temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -157,7 +157,7 @@ def refuse_overwriting(outputs: Mapping[str, str], inputs: Iterable[str]) -> Non
     inputs = list(inputs)
     before: dict[str, str] = {}
     for name, path in outputs.items():
-        if STREAMS.fullmatch(path) or (Path(path).exists() and not Path(path).is_file()):
+        if is_device(path):
             continue
         if any(is_same(path, other) for other in inputs):
             raise UsageError(f"{name} {path} would overwrite what this run reads; name another file.")
@@ -165,6 +165,19 @@ def refuse_overwriting(outputs: Mapping[str, str], inputs: Iterable[str]) -> Non
             if is_same(path, other):
                 raise UsageError(f"{other_name} and {name} are both {path}; name two files.")
         before[name] = path
+
+
+def is_device(path: str) -> bool:
+    """Whether what a path names has no whole: a pipe, a terminal, a device, a stream of this process."""
+    return STREAM.fullmatch(path) is not None or (Path(path).exists() and not Path(path).is_file())
+
+
+def device_descriptor(path: str) -> int:
+    """Open a device. A stream of this process is shared, or each of its writers would begin at its start."""
+    stream = STREAM.fullmatch(path)
+    if stream is None:
+        return os.open(path, os.O_WRONLY | os.O_APPEND)
+    return os.dup(STREAM_NUMBERS.get(stream["name"]) or int(stream["number"]))
 
 
 def is_same(path: str, other: str) -> bool:
