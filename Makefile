@@ -87,10 +87,12 @@ MINUTES ?= 30
 soak: build ## Run with random faults for half an hour, or MINUTES=N: no hang, no leaked thread, no wrong count
 	$(PYTHON) -m tests.soak --minutes $(MINUTES)
 
-# A test of one kind of call may take long here, as it takes each.
+# The thousand kills come first, and take half an hour; a test of one kind of call may take long, as it takes each.
+TORTURE = FEEDMILL_FAULTS=$(or $(FAULTS),500) $(PYTHON) -m pytest -s -o faulthandler_timeout=3600 $(ARGS)
 .PHONY: torture
 torture: build ## Kill a thousand runs, and a run at each call that writes; each time compare with an undisturbed one
-	FEEDMILL_FAULTS=$(or $(FAULTS),500) $(PYTHON) -m pytest tests/faults -s -o faulthandler_timeout=3600 $(ARGS)
+	$(TORTURE) tests/faults/test_kills.py
+	$(TORTURE) tests/faults --ignore=tests/faults/test_kills.py
 
 # On the build with the GIL: only there can Python's objects be given to malloc, so that a read past their end is seen.
 # Leaks are not looked for: the interpreter itself leaves memory to the end of the process.
