@@ -12,7 +12,7 @@ from feedmill import Constraints, Dialect, Field, Plan, Schema
 from feedmill.codes import Code
 from feedmill.keys import DUPLICATES
 from feedmill.pipeline import DuplicateCheck
-from feedmill.pipeline.jobs import ParsedChunk, Piece
+from feedmill.pipeline.parsed import ParsedChunk, Piece
 from tests import reference_kernel, reference_keys
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pytest
 from feedmill.dialect import Dialect
 from feedmill.kernel import Batch, Plan
 from feedmill.pipeline import PlannedFeed, run_pipeline
-from feedmill.pipeline.jobs import Broken, ParsedChunk, parse_chunk
+from feedmill.pipeline.jobs import parse_chunk
+from feedmill.pipeline.parsed import Broken, ParsedChunk
 from feedmill.readers.buffers import BufferPool, Chunk
 from tests.pipeline.rigs import (
     HEADER_BYTES,

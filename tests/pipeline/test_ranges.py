@@ -5,7 +5,8 @@ import random
 import pytest
 
 from feedmill.pipeline import ranges
-from feedmill.pipeline.jobs import Broken, ParsedChunk, Piece, parse_chunk
+from feedmill.pipeline.jobs import parse_chunk
+from feedmill.pipeline.parsed import Broken, ParsedChunk, Piece
 from feedmill.pipeline.ranges import Range, RangeBuilder
 from feedmill.readers.buffers import Chunk
 from feedmill.records import Base

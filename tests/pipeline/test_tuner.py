@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from feedmill.pipeline import run_pipeline, tuner
-from feedmill.pipeline.tuner import Decider, Sample, Writers
+from feedmill.pipeline.tuner import Decider, Sample
+from feedmill.pipeline.writers import Writers
 from feedmill.stores.protocol import RangePart
 from tests.pipeline.rigs import FakeReader, MemoryRejects, MemorySink, make_config, make_lines
 

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 from feedmill.codes import Code
 from feedmill.kernel import KeyIndex
-from feedmill.pipeline.jobs import Broken, ParsedChunk, Piece
 from feedmill.pipeline.judged import JudgedBatch
+from feedmill.pipeline.parsed import Broken, ParsedChunk, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

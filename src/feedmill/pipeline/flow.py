@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from feedmill.channel import Channel
 from feedmill.pipeline.pace import Pace
-from feedmill.pipeline.tuner import Writers
+from feedmill.pipeline.writers import Writers
 from feedmill.watchdog import ThreadState
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from feedmill.pipeline.config import PipelineConfig
-    from feedmill.pipeline.jobs import ParsedChunk
+    from feedmill.pipeline.parsed import ParsedChunk
     from feedmill.pipeline.ranges import Range
     from feedmill.stores.protocol import LaneOutcome, RangePart
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from feedmill.kernel import Batch
-    from feedmill.pipeline.jobs import ParsedChunk
+    from feedmill.pipeline.parsed import ParsedChunk
     from feedmill.readers import Chunk
 
 __all__ = ["ChunkPace", "Pace"]

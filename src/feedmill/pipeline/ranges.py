@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from feedmill.pipeline.jobs import Broken
+from feedmill.pipeline.parsed import Broken
 from feedmill.records import Base
 from feedmill.stores.protocol import RangePart, Slice
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from feedmill.kernel import Batch
-    from feedmill.pipeline.jobs import ParsedChunk
+    from feedmill.pipeline.parsed import ParsedChunk
     from feedmill.records import Reject
 
 MAX_RECORDS: Final = 40_000

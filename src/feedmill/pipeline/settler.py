@@ -11,7 +11,7 @@ from feedmill.channel import ChannelClosed
 from feedmill.codes import Code
 from feedmill.counters import Tally
 from feedmill.errors import StoreError
-from feedmill.pipeline.jobs import Broken
+from feedmill.pipeline.parsed import Broken
 from feedmill.records import Reject, rejects_of
 from feedmill.report import Outcomes
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from feedmill.kernel import Batch
     from feedmill.pipeline.config import PipelineConfig, PlannedFeed, Progress
     from feedmill.pipeline.flow import Flow
-    from feedmill.pipeline.jobs import ParsedChunk
+    from feedmill.pipeline.parsed import ParsedChunk
     from feedmill.pipeline.ranges import Range
     from feedmill.pool import WorkerPool
     from feedmill.stores.protocol import LaneWriter, Sink

@@ -19,7 +19,7 @@ import os
 import threading
 from dataclasses import dataclass
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from feedmill.pipeline.flow import Flow
@@ -39,40 +39,6 @@ GAIN: Final = 1.05
 """How many times the records a second one more writer has to bring, to be kept."""
 
 _log = logging.getLogger("feedmill.tuner")
-
-
-class Writers:
-    """Let so many lanes write at once; all by default.
-
-    Thread safety
-    -------------
-    any thread
-    """
-
-    def __init__(self) -> None:
-        self._is_free = threading.Condition()
-        self._limit: int | None = None  # guarded by _is_free, as is _writing
-        self._writing = 0
-
-    def __enter__(self) -> Self:
-        """Wait to be let write."""
-        with self._is_free:
-            while self._limit is not None and self._writing >= self._limit:
-                self._is_free.wait()
-            self._writing += 1
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Let another one write."""
-        with self._is_free:
-            self._writing -= 1
-            self._is_free.notify()
-
-    def limit(self, writers: int | None) -> None:
-        """Say how many may write; None for all."""
-        with self._is_free:
-            self._limit = writers
-            self._is_free.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
