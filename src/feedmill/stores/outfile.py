@@ -117,7 +117,7 @@ class OutFile:
     def _open(self) -> tuple[BinaryIO, Path | None]:
         path = Path(self.path)
         if is_device(self.path):
-            return open(device_descriptor(self.path), "wb", BUFFER_BYTES), None  # noqa: PTH123 - a descriptor
+            return open(device_descriptor(self.path), "wb", BUFFER_BYTES), None
         temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
         descriptor = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
