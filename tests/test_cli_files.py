@@ -155,3 +155,15 @@ def test_what_goes_to_standard_output_is_not_written_over(shop: Command) -> None
     assert header == "record,line,byte,column,code,message,value"
     assert lines[3:5] == ["Processing complete: 4 records processed", "Successes: 2, Failures: 2"]
     assert json.loads("".join(lines[5:]))["records"] == 4
+
+
+def test_good_records_and_a_page_to_standard_output(shop: Command) -> None:
+    done = shop.apart("validate", "good.csv", schema="items.json", valid="/dev/stdout", quiet=True)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(GOOD + "Processing complete: ")
+    loaded = shop.apart("load", "good.csv", schema="items.json", to="/dev/fd/1", quiet=True)
+    assert (loaded.code, loaded.out) == (0, done.out)
+    validate(shop, "good.csv", report="report.json")
+    page = shop.apart("report", "report.json", "--html", "/dev/stdout")
+    assert (page.code, page.err) == (0, "")
+    assert page.out.endswith("</html>\n")

@@ -46,7 +46,8 @@ from feedmill.options import (
     check_files,
     dialect_of,
     failure_limit,
-    file_name,
+    in_file,
+    out_file,
     run_options_of,
 )
 from feedmill.pipeline import FailureLimit, report_of
@@ -58,7 +59,7 @@ from feedmill.runs import RunOptions, load, validate
 from feedmill.schema import Schema
 from feedmill.services import relay_command, worker_command
 from feedmill.stores.merge import MODES
-from feedmill.stores.outfile import OutFile, refuse_overwriting
+from feedmill.stores.outfile import OutFile, is_device, refuse_overwriting
 
 ALL_GOOD: Final = 0
 SOME_FAILED: Final = 1
@@ -68,7 +69,7 @@ DEFAULT_URL: Final = "sqlite:///feedmill.db"
 
 _feeds = click.argument("feeds", nargs=-1, required=True, metavar="FEED…")
 _schema = click.option(
-    "--schema", callback=file_name, required=True, metavar="S", help="A Table Schema, JSON or TOML."
+    "--schema", callback=in_file, required=True, metavar="S", help="A Table Schema, JSON or TOML."
 )
 
 
@@ -87,12 +88,12 @@ def cli() -> None:
 @click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
 @click.option(
     "--schema",
-    callback=file_name,
+    callback=in_file,
     metavar="S",
     help="A Table Schema instead of the built-in one of products.",
 )
 @click.option(
-    "--dealers", callback=file_name, metavar="CSV", help="Known dealers, code,name: added before the run."
+    "--dealers", callback=in_file, metavar="CSV", help="Known dealers, code,name: added before the run."
 )
 @click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
 @click.option(
@@ -200,9 +201,7 @@ def _gate_of(arguments: Arguments) -> Gate | None:
 @cli.command("retry")
 @click.argument("file", metavar="FILE")
 @click.option("--to", "url", default=DEFAULT_URL, show_default=True, metavar="URL", help="Where to load.")
-@click.option(
-    "--schema", callback=file_name, metavar="S", help="The schema that `process` was given, if any."
-)
+@click.option("--schema", callback=in_file, metavar="S", help="The schema that `process` was given, if any.")
 @click.option("--create-dealers", is_flag=True, help="Create dealers the database does not know.")
 @add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
 def retry_command(file: str, url: str, schema: str | None, **arguments: object) -> None:
@@ -248,7 +247,7 @@ def load_command(feeds: tuple[str, ...], url: str, schema: str, **arguments: obj
 @_feeds
 @_schema
 @click.option(
-    "--valid", callback=file_name, metavar="OUT", help="Write the good records here, a file as for load."
+    "--valid", callback=out_file, metavar="OUT", help="Write the good records here, a file as for load."
 )
 @add_options(COMMON_OPTIONS + DIALECT_OPTIONS)
 def validate_command(feeds: tuple[str, ...], schema: str, valid: str | None, **arguments: object) -> None:
@@ -285,8 +284,8 @@ def migrate_command(url: str) -> None:
 
 
 @cli.command("report")
-@click.argument("file", callback=file_name, metavar="REPORT.json")
-@click.option("--html", "page", callback=file_name, metavar="OUT", help="Write it as a page for a browser.")
+@click.argument("file", callback=in_file, metavar="REPORT.json")
+@click.option("--html", "page", callback=out_file, metavar="OUT", help="Write it as a page for a browser.")
 def report_command(file: str, page: str | None) -> None:
     """Show what --report wrote: in words, or as a page that can be kept and passed on."""
     report = read_report(file)
@@ -302,7 +301,8 @@ def report_command(file: str, page: str | None) -> None:
         at_end.callback(out.discard)
         out.write(html)
         out.commit()
-    console.say(f"{console.printable(page)}: open it in a browser")
+    if not is_device(page):
+        console.say(f"{console.printable(page)}: open it in a browser")
 
 
 cli.add_command(relay_command)

@@ -61,10 +61,22 @@ def _character(_context: click.Context, _parameter: click.Parameter, value: str 
     return value if value is None else _CHARACTERS.get(value, value)
 
 
-def file_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty name, which is what an unset variable of a shell leaves."""
+def in_file(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Take the name of a file to read."""
+    return _file_name(value, "/dev/stdin")
+
+
+def out_file(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Take the name of a file to write."""
+    return _file_name(value, "/dev/stdout")
+
+
+def _file_name(value: str | None, stream: str) -> str | None:
+    """Refuse an empty name, which a shell's unset variable leaves, and one that is a stream elsewhere."""
     if value == "":
         raise click.BadParameter("the name of a file is empty")
+    if value == "-":
+        raise click.BadParameter(f"- is a feed's name alone; write {stream}, or ./- for a file called so")
     return value
 
 
@@ -126,12 +138,10 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         show_default=True,
         help="Bytes of input a job gets.",
     ),
-    _option(
-        "--rejects", callback=file_name, metavar="OUT", help="Write every finding here: .csv, or .jsonl."
-    ),
+    _option("--rejects", callback=out_file, metavar="OUT", help="Write every finding here: .csv, or .jsonl."),
     _option(
         "--failed",
-        callback=file_name,
+        callback=out_file,
         metavar="OUT",
         help="Write failed records here as the feed has them, to be mended.",
     ),
@@ -141,7 +151,7 @@ COMMON_OPTIONS: Final[tuple[Decorator, ...]] = (
         metavar="N|P%",
         help="Stop when more records than this have failed.",
     ),
-    _option("--report", callback=file_name, metavar="OUT", help="Write the run's report here, as JSON."),
+    _option("--report", callback=out_file, metavar="OUT", help="Write the run's report here, as JSON."),
     _option(
         "--log-every",
         type=_COUNT,

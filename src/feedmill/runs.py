@@ -45,7 +45,7 @@ from feedmill.stores.opening import open_sink
 from feedmill.stores.outfile import refuse_overwriting
 from feedmill.stores.protocol import RunInfo, Sink
 from feedmill.stores.rejects import RejectFile
-from feedmill.stores.url import FILE_KINDS, parse_url
+from feedmill.stores.url import FILE_KINDS, file_kind, parse_url
 
 __all__ = ["RunOptions", "check_feeds", "load", "run_feeds", "run_planned", "validate"]
 
@@ -104,12 +104,12 @@ def validate(
     feeds, schema, options
         As for `load`.
     valid : str, optional
-        A .csv, .jsonl, .parquet or .arrow file for the good records.
+        A .csv, .jsonl, .parquet or .arrow file for the good records, or a device, as CSV.
     """
     sources = find_sources(feeds)
     if options.resume:
         raise UsageError("validate has nothing to resume: it keeps no state; leave --resume out.")
-    if valid and PurePath(valid).suffix.lower() not in FILE_KINDS:
+    if valid and file_kind(valid) is None:
         raise UsageError(
             f"{valid}: good records are written to a file; name one ending in {', '.join(FILE_KINDS)}."
         )

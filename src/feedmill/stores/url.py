@@ -78,7 +78,8 @@ def parse_url(url: str) -> Target:
     ----------
     url : str
         ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://…``, ``postgres://…``, or the
-        name of a file ending in ``.csv``, ``.jsonl``, ``.parquet``, ``.arrow`` or ``.feather``.
+        name of a file ending in ``.csv``, ``.jsonl``, ``.parquet``, ``.arrow`` or ``.feather``;
+        ``/dev/stdout`` and other devices are CSV.
 
     Raises
     ------
@@ -116,11 +117,19 @@ def redacted(url: str) -> str:
     return SECRET_PARAMETER.sub(r"\1***", masked)
 
 
+def file_kind(name: str) -> Kind | None:
+    """Tell a file's kind by its ending; a device, such as /dev/stdout or a shell's >(command), is CSV."""
+    ending = PurePath(name).suffix.lower()
+    return "csv" if not ending and name.startswith("/dev/") else FILE_KINDS.get(ending)
+
+
 def parse_file_name(name: str) -> Target:
-    """Tell a file's kind by its ending."""
-    kind = FILE_KINDS.get(PurePath(name).suffix.lower())
+    """Take the name of a file that records can be written to."""
+    kind = file_kind(name)
     if kind is not None:
         return Target(kind, name, text=name)
+    if name == "-":
+        raise UrlError("- is a feed's name alone; name a file, or /dev/stdout for CSV.")
     # Not repeated: libpq's other notation, "host=… password=…", is an easy mistake here.
     raise UrlError(f"That is no store's URL and no file name with an ending known here; use {EXAMPLES}.")
 
