@@ -277,6 +277,10 @@ def test_sniffing_says_why(shop: Command) -> None:
     done = validate(shop, "feed.csv", sniff=True, workers=1)
     assert done.code == 0, done
     assert "delimiter ';': 3 of 3 records have 3 cells" in done.out
+    shop.write("mac.csv", "sku;title;price\rA1;one;1.5\rA2;two;2\r")
+    refused = validate(shop, "mac.csv", delimiter=";")
+    assert (refused.code, "carriage returns alone: --sniff" in refused.err) == (2, True)
+    assert validate(shop, "mac.csv", sniff=True, workers=1).last_lines == done.last_lines
     quiet = validate(shop, "feed.csv", sniff=True, quiet=True)
     assert (quiet.code, quiet.out.splitlines()) == (0, done.last_lines)
 

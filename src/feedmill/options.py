@@ -214,7 +214,9 @@ DIALECT_OPTIONS: Final[tuple[Decorator, ...]] = (
         metavar="SIZE",
         help="The longest record that is read; 1MiB by default.",
     ),
-    _option("--sniff", is_flag=True, help="Find out delimiter, quote, header and encoding, and say why."),
+    _option(
+        "--sniff", is_flag=True, help="Find out row end, delimiter, quote, header and encoding; say why."
+    ),
 )
 
 

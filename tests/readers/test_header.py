@@ -161,6 +161,12 @@ class TestReading:
         with pytest.raises(HeaderError, match="more than 1600 columns; is the delimiter right"):
             read_columns([b"," * (width - 1)], Dialect(), "f")
 
+    def test_rows_that_end_with_carriage_returns_alone_are_told(self) -> None:
+        with pytest.raises(
+            HeaderError, match="more than 1600 columns; .*\n.* carriage returns alone: --sniff"
+        ):
+            read_columns([b"sku,price\r" * 2_000], Dialect(), "f")
+
     @pytest.mark.parametrize(("row", "code"), [(b"a,\xff\xfe\n", "encoding"), (b"a,b\0c\n", "nul")])
     def test_a_header_that_is_no_text(self, row: bytes, code: str) -> None:
         with pytest.raises(HeaderError, match=rf"no text in utf-8 \({code} at its byte 2\)"):

@@ -88,6 +88,17 @@ def test_quotes_that_do_not_quote() -> None:
     assert guess.evidence[2] == "quote none: as quotes, they would damage 10 of 11 records"
 
 
+def test_rows_that_end_with_a_carriage_return() -> None:
+    data = table(";").encode().replace(b"\n", b"\r")
+    guess = sniff(data, Dialect(skip_rows=1))
+    assert guess.dialect == Dialect(delimiter=";", line_terminator="\r", skip_rows=1, header=False)
+    assert guess.evidence[1:3] == (
+        "row end: a carriage return; the sample has no line feed",
+        "delimiter ';': 20 of 20 records have 4 cells",
+    )
+    assert sniff(data.replace(b"\r", b"\r\n")).dialect == Dialect(delimiter=";")
+
+
 def test_single_quotes() -> None:
     guess = sniff(b"name|size\n'a one'|3\n'b one'|4\n")
     assert guess.dialect.quote == "'"

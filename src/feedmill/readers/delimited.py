@@ -86,8 +86,9 @@ class DelimitedReader(OpenFeed):
                 row = cutter.take_record()
             except ValueError:
                 raise HeaderError(
-                    f"feed {self.name}: the header at byte {cutter.offset} never ends: a quote stays open, "
-                    f"or it is longer than {dialect.max_record_bytes} bytes (--quote, --max-record-bytes)"
+                    f"feed {self.name}: the header at byte {cutter.offset} never ends: a quote stays open "
+                    "(--quote), its rows end with carriage returns alone (--sniff), or it is longer than "
+                    f"{dialect.max_record_bytes} bytes (--max-record-bytes)"
                 ) from None
             if row is None or row.rstrip(b"\r\n"):
                 return row

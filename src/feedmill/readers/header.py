@@ -22,6 +22,7 @@ __all__ = ["MAX_COLUMNS", "bind", "read_columns", "split_cells", "text_plan"]
 MAX_COLUMNS: Final = 1_600
 """Columns a header may have: what one PostgreSQL table can hold, and more than any file means to have."""
 
+_ROW_END_ADVICE: Final = "\nits rows seem to end with carriage returns alone: --sniff finds that out"
 _NAMES_SHOWN: Final = 8  # in a message: enough to see what is going on, little enough for two lines
 
 
@@ -74,6 +75,7 @@ def split_cells(record: bytes, dialect: Dialect, feed: str) -> list[str]:
         elif word == "extra_cell":
             raise HeaderError(
                 f"feed {feed}: the header has more than {MAX_COLUMNS} columns; is the delimiter right?"
+                f"{_ROW_END_ADVICE if _has_lone_returns(record.decode('latin-1')) else ''}"
             )
         else:
             raise HeaderError(
@@ -206,6 +208,8 @@ def _misfit(schema: Schema, missing: Sequence[str], extra: Sequence[str]) -> str
 
 def _advice(schema: Schema, missing: Sequence[str], extra: Sequence[str], columns: Sequence[str]) -> str:
     """Say how to put a misfit right."""
+    if any(map(_has_lone_returns, columns)):
+        return _ROW_END_ADVICE
     if len(columns) == 1 and len(schema.fields) > 1 and not columns[0].isalnum():
         return f"\nthe whole line was read as one column, {_shortened(columns[0])!r}: is the delimiter right?"
     folded = {_folded(column): column for column in extra if column}
@@ -219,6 +223,11 @@ def _advice(schema: Schema, missing: Sequence[str], extra: Sequence[str], column
     if missing:
         return "\nname the column that feeds a field with --map FIELD=COLUMN"
     return '\n"fieldsMatch": "subset" in the schema ignores columns it does not know'
+
+
+def _has_lone_returns(text: str) -> bool:
+    """Whether carriage returns stand in a header, which are no part of a line's end."""
+    return "\r" in text.replace("\r\n", "")
 
 
 def _near(name: str, names: Iterable[str]) -> str:

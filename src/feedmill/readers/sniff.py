@@ -81,7 +81,7 @@ def sniff_feed(path: str, dialect: Dialect | None = None) -> Sniffed:
     path : str
         A file; standard input could not be read again afterwards.
     dialect : Dialect, optional
-        What is known; only delimiter, quote, header and encoding are guessed.
+        What is known; only row end, delimiter, quote, header and encoding are guessed.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     ----------
     sample : bytes
     dialect : Dialect, optional
-        What is known; only delimiter, quote, header and encoding are guessed.
+        What is known; only row end, delimiter, quote, header and encoding are guessed.
     is_whole : bool
         Whether the feed ends where the sample does.
 
@@ -131,20 +131,24 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     if base.format == "jsonl":
         return Sniffed(base, (why,))
     text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, is_whole)
-    lines = re.findall(r"[^\n]*\n|[^\n]+", text.removeprefix("\ufeff"))[base.skip_rows :]
+    said = [why]
+    if "\r" in text and "\n" not in text and base.line_terminator is None:
+        base = dataclasses.replace(base, line_terminator="\r")
+        said.append("row end: a carriage return; the sample has no line feed")
+    end = base.row_end.decode()
+    lines = re.findall(f"[^{end}]*{end}|[^{end}]+", text.removeprefix("\ufeff"))[base.skip_rows :]
     if not is_whole and len(lines) > 1:
         del lines[-1]  # it may have been cut
     data = "".join(lines[:_SAMPLE_RECORDS]).encode()
     candidates = [delimiter for delimiter in _DELIMITERS if delimiter not in {base.comment, base.escape}]
     best = max((_try(data, base, delimiter) for delimiter in candidates), key=lambda trial: trial.rank)
     if not best.rank[0]:
-        return Sniffed(base, (why, "delimiter: no candidate splits the records; taken as it was"))
+        return Sniffed(base, (*said, "delimiter: no candidate splits the records; taken as it was"))
     counted = f"{best.agreeing} of {best.records} records have {best.width} cells"
-    evidence = [why, f"delimiter {best.dialect.delimiter!r}: {counted}"]
+    said.append(f"delimiter {best.dialect.delimiter!r}: {counted}")
     quotes, reason = _quote_of(data, best)
     header, because = _header_of(data, quotes, best.width)
-    evidence += [reason, because]
-    return Sniffed(dataclasses.replace(quotes, header=header), tuple(evidence))
+    return Sniffed(dataclasses.replace(quotes, header=header), (*said, reason, because))
 
 
 def _encoding_of(sample: bytes, is_whole: bool) -> tuple[str, str]:
