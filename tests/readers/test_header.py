@@ -163,7 +163,7 @@ class TestReading:
 
     def test_rows_that_end_with_carriage_returns_alone_are_told(self) -> None:
         with pytest.raises(
-            HeaderError, match="more than 1600 columns; .*\n.* carriage returns alone: --sniff"
+            HeaderError, match=r"more than 1600 columns; .*\n.*carriage returns alone: --sniff"
         ):
             read_columns([b"sku,price\r" * 2_000], Dialect(), "f")
 
