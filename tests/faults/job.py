@@ -1,17 +1,17 @@
 """The command `feedmill` with short ranges, so that a small feed has many transactions; a program to kill.
 
-With FEEDMILL_TEST_CHECKPOINT=apart it is the negative control: the ledger is written in a transaction of its
+With FEEDMILL_TEST_MEDDLING=apart it is the negative control: the ledger is written in a transaction of its
 own, after the one it is about, as if a checkpoint file were kept. Given a number besides, as in ``apart:3``,
 it kills itself between the two, that many parts on.
 
-With FEEDMILL_TEST_CHECKPOINT=hasty it waits less for a server that is gone when it is told to end.
+With FEEDMILL_TEST_MEDDLING=hasty it waits less for a server that is gone when it is told to end.
 
-With FEEDMILL_TEST_CHECKPOINT=memory:1000000 the system refuses it more memory than so many bytes.
+With FEEDMILL_TEST_MEDDLING=memory:1000000 the system refuses it more memory than so many bytes.
 
-With FEEDMILL_TEST_CHECKPOINT=clock the clock that libfaketime shows it jumps, twice, while parts are applied.
+With FEEDMILL_TEST_MEDDLING=clock the clock that libfaketime shows it jumps, twice, while parts are applied.
 Given a number, as in ``clock:3``, it kills itself before that part.
 
-With FEEDMILL_TEST_CHECKPOINT=ending:3 it kills itself before the third statement of what a snapshot does in
+With FEEDMILL_TEST_MEDDLING=ending:3 it kills itself before the third statement of what a snapshot does in
 the end, with ending:0 when that is committed.
 """
 
@@ -117,16 +117,16 @@ def refuse_memory(beyond: int) -> None:
 
 if __name__ == "__main__":
     ranges.MAX_RECORDS = RANGE_RECORDS  # type: ignore[misc]  # of this process only
-    checkpoint, _, number = os.environ.get("FEEDMILL_TEST_CHECKPOINT", "").partition(":")
+    meddling, _, number = os.environ.get("FEEDMILL_TEST_MEDDLING", "").partition(":")
     dies_at = int(number or 0)
-    if checkpoint == "apart":
+    if meddling == "apart":
         ledger.Ledger.apply = apply_apart  # type: ignore[method-assign]
-    if checkpoint == "clock":
+    if meddling == "clock":
         ledger.Ledger.apply = apply_and_set_the_clock  # type: ignore[method-assign]
-    if checkpoint == "memory":
+    if meddling == "memory":
         refuse_memory(dies_at)
-    if checkpoint == "hasty":
+    if meddling == "hasty":
         retry.DRAIN_S = 2.0  # type: ignore[misc]  # of this process only
-    if checkpoint == "ending":
+    if meddling == "ending":
         die_in_the_ending()
     sys.exit(main())

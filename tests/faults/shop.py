@@ -99,9 +99,7 @@ class Shop:
     directory: Path
     feed: Path
 
-    def start(
-        self, *options: str, under: Sequence[str] = (), checkpoint: str = ""
-    ) -> subprocess.Popen[bytes]:
+    def start(self, *options: str, under: Sequence[str] = (), meddling: str = "") -> subprocess.Popen[bytes]:
         """Start the command, under another program if one is named."""
         command = [*under, sys.executable, "-X", "faulthandler", str(JOB), "process", str(self.feed)]
         settings = ["--create-dealers", "--quiet", "--chunk-size", CHUNK, "--workers", "2"]
@@ -109,7 +107,7 @@ class Shop:
         return subprocess.Popen(
             [*command, *settings, *outputs, *options],
             cwd=self.directory,
-            env=ENVIRONMENT | {"FEEDMILL_TEST_CHECKPOINT": checkpoint},
+            env=ENVIRONMENT | {"FEEDMILL_TEST_MEDDLING": meddling},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,14 +123,14 @@ class Shop:
         """Count what is committed."""
         return len(self.database.rows(PARTS))
 
-    def complete(self, *, checkpoint: str = "") -> State:
+    def complete(self, *, meddling: str = "") -> State:
         """Bring a run that was broken off to its end, and tell what is there then."""
-        code, err = ended(self.start("--resume", checkpoint=checkpoint))
+        code, err = ended(self.start("--resume", meddling=meddling))
         if code == 2 and self.database.rows(FINISHED) != [(1,)]:
             # It had not begun when it was broken off.
             assert "no unfinished run" in err, err
             assert self.parts() == 0
-            code, err = ended(self.start(checkpoint=checkpoint))
+            code, err = ended(self.start(meddling=meddling))
         return self.state() | {"exit code": 1 if code == 2 else code, "said": "" if code == 2 else err}
 
     def state(self) -> State:

@@ -31,7 +31,7 @@ def test_a_clock_that_jumps(shop: Shop, undisturbed: Undisturbed, tmp_path: Path
     shop.reset()
     moment = tmp_path / "moment"
     moment.write_text("+0", "ascii")
-    code, err = ended(shop.start(under=faked(moment), checkpoint="clock"))
+    code, err = ended(shop.start(under=faked(moment), meddling="clock"))
     assert not differences(shop.state() | {"exit code": code, "said": err}, undisturbed.state), err
     [(started_at, finished_at)] = shop.database.rows(SPAN)
     assert str(finished_at) < str(started_at), "the clock was not set back"
@@ -42,7 +42,7 @@ def test_a_run_of_tomorrow_is_resumed_today(shop: Shop, undisturbed: Undisturbed
     shop.reset()
     moment = tmp_path / "moment"
     moment.write_text("+1d", "ascii")
-    code, _ = ended(shop.start(under=faked(moment), checkpoint="clock:3"))
+    code, _ = ended(shop.start(under=faked(moment), meddling="clock:3"))
     assert code == -signal.SIGKILL
     assert not differences(shop.complete(), undisturbed.state)
     [(started_at, finished_at)] = shop.database.rows(SPAN)

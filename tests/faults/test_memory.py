@@ -25,7 +25,7 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("given", GIVEN_MIB)
 def test_memory_that_the_system_refuses(shop: Shop, undisturbed: Undisturbed, given: int) -> None:
     shop.reset()
-    code, err = ended(shop.start(checkpoint=f"memory:{given * MIB}"))
+    code, err = ended(shop.start(meddling=f"memory:{given * MIB}"))
     # How much is enough differs from build to build; nothing at all never is.
     assert code == 3 if given == 0 else code in {1, 3}, err
     if code == 3:

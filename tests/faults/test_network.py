@@ -99,7 +99,7 @@ def test_told_to_end_while_the_server_is_gone(
         return seen > 20
 
     with proxied(shop, postgres_server, is_gone, is_silent=is_silent) as (url, proxy):
-        process = shop.start("--to", url, checkpoint="hasty")
+        process = shop.start("--to", url, meddling="hasty")
         while not proxy.cuts:
             assert not has_ended(process)
         if not is_silent:

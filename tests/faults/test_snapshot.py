@@ -63,7 +63,7 @@ def test_killed_at_its_end(shop: Shop, feeds: tuple[Path, Path]) -> None:
     second = stock(shop, feeds)
     resume: tuple[str, ...] = ()
     for statement in count(1, 1 if FAULTS >= 100 else 4):
-        code, err = ended(second.start("--snapshot", *resume, checkpoint=f"ending:{statement}"))
+        code, err = ended(second.start("--snapshot", *resume, meddling=f"ending:{statement}"))
         if code != -signal.SIGKILL:
             break
         assert second.database.rows(MARKS) == [(0,)]
@@ -74,7 +74,7 @@ def test_killed_at_its_end(shop: Shop, feeds: tuple[Path, Path]) -> None:
 
 def test_killed_when_it_had_ended(shop: Shop, feeds: tuple[Path, Path]) -> None:
     second = stock(shop, feeds)
-    code, err = ended(second.start("--snapshot", checkpoint="ending:0"))
+    code, err = ended(second.start("--snapshot", meddling="ending:0"))
     assert code == -signal.SIGKILL, err
     told = state(second)
     code, err = ended(second.start("--snapshot", "--resume"))
