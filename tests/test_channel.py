@@ -73,6 +73,26 @@ def test_a_channel_full_by_bytes_makes_putters_wait() -> None:
     assert channel.stats().high_water == 2
 
 
+def test_room_may_be_waited_for_before_there_is_an_item() -> None:
+    channel = Channel[str](capacity=2, max_bytes=10)
+    channel.put("a", 9)
+    channel.wait_for_room()
+    channel.put("b", 9)
+    waiter = Blocked(channel.wait_for_room)
+    while not (waits := channel.stats().waits):
+        threading.Event().wait(0.001)
+    assert [wait.direction for wait in waits] == ["put"]
+    assert channel.get() == "a"
+    assert waiter.over() is None
+    assert len(channel) == 1
+    channel.put("c", 9)
+    waiter = Blocked(channel.wait_for_room)
+    channel.close()
+    assert isinstance(waiter.over(), ChannelClosed)
+    with pytest.raises(ChannelClosed):
+        channel.wait_for_room()
+
+
 def test_an_item_heavier_than_the_bound_still_passes() -> None:
     channel = Channel[str](capacity=2, max_bytes=10)
     channel.put("whale", 1_000)

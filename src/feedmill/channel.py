@@ -166,6 +166,20 @@ class Channel[T]:
                 self._wait_for_room()
             self._put(item, nbytes)
 
+    def wait_for_room(self) -> None:
+        """Wait while the channel is full: best before an item is made that would only wait in memory.
+
+        Raises
+        ------
+        ChannelClosed
+            The channel is closed, or was closed during the wait.
+        """
+        with self._lock:
+            if self._is_full() and not self._is_closed:
+                self._wait_for_room()
+            if self._is_closed:
+                raise ChannelClosed
+
     def put_if_awaited(self, item: T) -> bool:
         """Put an item in if there is a getter that waits, and no other item for it.
 

@@ -112,6 +112,26 @@ def test_bytes_bound_what_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None
     assert all(depth <= 1 for _, depth in seen)
 
 
+def test_a_range_is_not_formed_before_it_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is applied and one waits, no more than a chunk of the next one is taken."""
+    channels = Channels(monkeypatch)
+    taken: list[int] = []
+
+    def look(_: RangePart) -> None:
+        if len(taken) < 3:
+            # One is with the lane, one in the channel, and somebody waits.
+            while not (waiting := channels.flow.ranges.stats()).waits or waiting.items < len(taken) + 2:
+                threading.Event().wait(0.001)
+            parsed = channels.flow.parsed.stats()
+            taken.append(parsed.items - parsed.depth)
+
+    run_pipeline(
+        make_config(FakeReader(make_lines(1_000)), sink=MemorySink(lanes=1, before_apply=look), max_bytes=2)
+    )
+    # Ranges are of four chunks.
+    assert taken == [9, 13, 17]
+
+
 def test_a_chunk_heavier_than_all_bounds_passes() -> None:
     report = run_pipeline(make_config(FakeReader(make_lines(1_000), 500), sink=MemorySink(), max_bytes=2))
     assert report.records == 1_000

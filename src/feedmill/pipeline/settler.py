@@ -65,6 +65,8 @@ class SettlerStage:
         try:
             for settled in flow.ranges:
                 self.settle(settled, [flow.outboxes[lane].get() for lane in settled.lanes])
+                # Its batches must not wait for the next one.
+                del settled
         except ChannelClosed:
             return
         except BaseException as error:

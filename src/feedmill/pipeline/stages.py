@@ -132,6 +132,8 @@ class CollectorStage:
                 self._dispatch(finished)
                 if self._flow.stopped and not can_cut:
                     return False
+                # Of the next range no more than its first chunk is held before it has a place.
+                self._flow.ranges.wait_for_room()
             self._progress.advanced(chunk.stored, chunk.records)
             if self._are_too_many(chunk):
                 self._flow.stop("max_failures")
@@ -204,6 +206,8 @@ class LaneStage:
                     outcome = writer.apply(part)
                 outbox.put(outcome, force=True)
                 self.parts.add()
+                # Its batches must not wait for the next one.
+                del part
         except ChannelClosed:
             return
         except BaseException as error:
