@@ -253,6 +253,24 @@ def test_a_run_over_known_records_is_resumed(
     )
 
 
+def test_hashes_are_read_once(sql_rig: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after a first load, when nobody has counted yet how many of them are superseded."""
+    monkeypatch.setattr("feedmill.products.memory.SLACK_ENTRIES", 10)
+    reads = []
+    database = type(sql_rig.database())
+    blobs = database.blobs
+
+    def noted(self: object, transaction: object, query: str) -> Iterator[bytes]:
+        reads.append(query)
+        return blobs(self, transaction, query)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(database, "blobs", noted)
+    feed = write_feed(tmp_path / "a.csv", rows(50))
+    for times in (1, 2, 3):
+        process(sql_rig, feed)
+        assert len(reads) == times - 1
+
+
 def test_superseded_hashes_are_removed(
     sql_rig: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +303,28 @@ def test_of_two_runs_at_a_time_the_last_keeps_the_hashes(sql_rig: SqlRig, tmp_pa
     # What it changed without being the owner is noticed.
     assert process(sql_rig, feed).report.outcomes == Outcomes(updated=20)
     assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=20)
+
+
+def test_a_part_that_is_tried_again_sees_what_others_did_meanwhile(
+    postgres: PostgresRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run becomes the owner once the rows are chosen, changes what was left out, and collides."""
+    feed = write_feed(tmp_path / "a.csv", rows(3))
+    process(postgres, feed)
+    opened = LaneMemory.open
+    tries = []
+
+    def overtaken[T: Transaction](self: LaneMemory[T], transaction: T) -> bool:
+        tries.append(opened(self, transaction) if tries else None)
+        if len(tries) > 1:
+            return bool(tries[-1])
+        process(postgres, write_feed(tmp_path / "c.csv", rows(3, price="7")))
+        opened(self, transaction)
+        raise psycopg.errors.DeadlockDetected
+
+    monkeypatch.setattr(LaneMemory, "open", overtaken)
+    outcomes = process(postgres, write_feed(tmp_path / "b.csv", rows(4))).report.outcomes
+    assert outcomes == Outcomes(inserted=1, updated=3)
 
 
 def test_a_change_is_noticed_while_the_run_lasts(sql_rig: SqlRig, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class SqlIntegrations[T: Transaction]:
         if self._ledger is None:
             raise UsageError("A lane was opened before the run was begun; call begin first.")
         session = self.database.session(f"{self._ledger.run.run_id}/{number}", staged=True)
-        return SqlLane(self.database, session, self._ledger, self._memory.lane())
+        return SqlLane(self.database, session, self._ledger, self._memory.lane(number))
 
     def record(self, lot: SqlLot[T], rejects: Sequence[LaneReject]) -> None:
         """Write what became of the lot's records."""
@@ -183,8 +183,8 @@ class SqlLane[T: Transaction]:
                 if memory is not None:
                     memory.send_all()
             else:
-                if memory is not None and outcome.replayed:
-                    memory.forget(part)
+                if memory is not None:
+                    memory.end(part, outcome)
                 return outcome
 
     def take[R](self, work: Callable[[T], R]) -> R:

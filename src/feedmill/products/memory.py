@@ -27,7 +27,8 @@ sent, or nothing. Where there are any, a run does without.
 still under way hold an advisory lock, for which the next run waits before it reads.
 
 *Memory.* About 48 bytes a record; beyond `MAX_RECORDS` a run does without. What is read goes into the lanes'
-tables block by block, and is nowhere else.
+tables block by block, and is nowhere else. Only where a third of the entries were superseded are all of them
+held for a moment, and rewritten without those; the tables are made afterwards.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Final
 
 from feedmill.kernel import Batch, Builder, Contents, Known, Plan, kernel_batch, record_plan
@@ -121,7 +123,7 @@ class Memory[T: Transaction]:
         self._leaves_out = leaves_out
         self._owner = ""
         self._seed = 0
-        self._known: list[Known] = []  # of each lane
+        self._known: list[Known] = []  # of each lane, until it takes it
         self._lock = threading.Lock()
         self._contents: dict[Plan, Contents] = {}  # guarded by _lock
 
@@ -143,16 +145,12 @@ class Memory[T: Transaction]:
                 self._contents[plan] = _contents(plan, self._seed)
             return self._contents[plan]
 
-    def lane(self) -> LaneMemory[T] | None:
-        """Make one lane's share; None in a run that does without."""
+    def lane(self, number: int) -> LaneMemory[T] | None:
+        """Make a lane's share, once; None in a run that does without."""
         if not self._owner:
             return None
-        return LaneMemory(self, self._database, self._owner, leaves_out=self._leaves_out)
-
-    def take(self, lane: int) -> Known:
-        """Take what is known to a lane; once each."""
-        known, self._known[lane] = self._known[lane], Known()
-        return known
+        known, self._known[number] = self._known[number], Known()
+        return LaneMemory(self, self._database, self._owner, known, leaves_out=self._leaves_out)
 
     @contextmanager
     def forgetting(
@@ -183,7 +181,7 @@ class Memory[T: Transaction]:
         if not database.await_memory(transaction):
             _log.info("another run is busy just now: unchanged records will be compared there")
             return False
-        [(seed, compacted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
+        [(seed, counted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
         self._seed = count(seed)
         self._know(0)
         is_doubtful = bool(transaction.execute("SELECT 1 FROM feedmill_outside LIMIT 1"))
@@ -198,45 +196,59 @@ class Memory[T: Transaction]:
                 "UPDATE feedmill_memory SET owner = ?, seed = ?, compacted = 0", (owner, self._seed)
             )
             return True
-        [(stored,)] = transaction.execute("SELECT coalesce(sum(length(entries)), 0) FROM feedmill_hashes")
-        size = count(stored) // ENTRY_BYTES
-        records = count(compacted)
-        if size > records * 3 // 2 + SLACK_ENTRIES:
-            records, size = self._compact(transaction)
-        if size > MAX_RECORDS:
+        records = self._read(transaction, count(counted))
+        if records > MAX_RECORDS:
+            self._know(0)
             return False
-        transaction.execute("UPDATE feedmill_memory SET owner = ?", (owner,))
-        # Of the entries that have come since, some supersede others; where fewer do, the tables grow.
-        self._know(records + (size - records) // 2)
-        lanes = len(self._known)
-        for block in database.blobs(transaction, READ_ENTRIES):
-            for lane, known in enumerate(self._known):
-                known.load(block, lane, lanes)
+        transaction.execute("UPDATE feedmill_memory SET owner = ?, compacted = ?", (owner, records))
         return True
+
+    def _read(self, transaction: T, counted: int) -> int:
+        """Read what is known, given how many records it was of last time; return how many it is of.
+
+        Where many entries were superseded, they are rewritten without those.
+        """
+        [(stored,)] = transaction.execute("SELECT coalesce(sum(length(entries)), 0) FROM feedmill_hashes")
+        entries = count(stored) // ENTRY_BYTES
+        # Of the entries that have come since, some supersede others; where fewer do, the tables grow.
+        expected = entries if _are_many(entries, counted) else counted + (entries - counted) // 2
+        self._know(min(expected, MAX_RECORDS))
+        for block in self._database.blobs(transaction, READ_ENTRIES):
+            self._load(block)
+        records = sum(map(len, self._known))
+        if _are_many(entries, records):
+            self._know(0)
+            self._rewrite(transaction, records)
+        return records
+
+    def _rewrite(self, transaction: T, records: int) -> None:
+        """Store and read anew what there is, without the entries that were superseded."""
+        # As a list they would be there twice when they are joined.
+        joined = BytesIO()
+        joined.writelines(self._database.blobs(transaction, READ_ENTRIES))
+        kept = Known.compact(joined.getvalue())
+        joined.close()
+        self._know(records)
+        transaction.execute("DELETE FROM feedmill_hashes")
+        for start in range(0, len(kept), BLOCK_BYTES):
+            block = kept[start : start + BLOCK_BYTES]
+            _store(transaction, block)
+            self._load(block)
 
     def _know(self, records: int) -> None:
         """Make room for records, a little more for each lane than its share: hashes are not quite even."""
         lanes = self._database.lanes
+        self._known = []  # before there are others
         self._known = [Known(records * 17 // (16 * lanes)) for _ in range(lanes)]
 
-    def _compact(self, transaction: T) -> tuple[int, int]:
-        """Rewrite the entries without those that were superseded, if that is worth it.
+    def _load(self, block: bytes) -> None:
+        for lane, known in enumerate(self._known):
+            known.load(block, lane, len(self._known))
 
-        Returns
-        -------
-        tuple of int
-            Records, and the entries that there are now.
-        """
-        entries = b"".join(self._database.blobs(transaction, READ_ENTRIES))
-        kept = Known.compact(entries)
-        records = len(kept) // ENTRY_BYTES
-        transaction.execute("UPDATE feedmill_memory SET compacted = ?", (records,))
-        if 4 * len(kept) > 3 * len(entries):
-            return records, len(entries) // ENTRY_BYTES
-        transaction.execute("DELETE FROM feedmill_hashes")
-        for start in range(0, len(kept), BLOCK_BYTES):
-            _store(transaction, kept[start : start + BLOCK_BYTES])
-        return records, records
+
+def _are_many(entries: int, records: int) -> bool:
+    """Tell whether entries are so many more than the records they are of that a rewrite is worth it."""
+    return entries > records * 3 // 2 + SLACK_ENTRIES
 
 
 class LaneMemory[T: Transaction]:
@@ -247,12 +259,13 @@ class LaneMemory[T: Transaction]:
     one thread
     """
 
-    def __init__(self, memory: Memory[T], database: SqlDatabase[T], owner: str, *, leaves_out: bool) -> None:
+    def __init__(
+        self, memory: Memory[T], database: SqlDatabase[T], owner: str, known: Known, *, leaves_out: bool
+    ) -> None:
         self._memory = memory
-        self._known: Known | None = None
-        self._is_taken = False  # with the first part, which says which lane this is
         self._database = database
         self._owner = owner
+        self._known: Known | None = known  # None when it counts no more
         self._leaves_out = leaves_out
         # Of the part in hand: a part that is tried again is the same one, though what is known has changed.
         self._part: RangePart | None = None
@@ -263,21 +276,10 @@ class LaneMemory[T: Transaction]:
 
         Not so if somebody else has changed the tables meanwhile: then all of them, from now on.
         """
-        if self._has_begun and not transaction.execute(IS_SOUND, (self._owner,)):
-            self._known, self._is_taken = None, True
-            self._part, self._choice = part, EVERYTHING
-        if self._part is not part:
-            self._part, self._choice = part, EVERYTHING
-            known = self._known_to(part)
-            if known is not None and part.slices:
-                made = known.choose(
-                    _batches(part),
-                    part.lane,
-                    part.lanes,
-                    self._contents_of(part),
-                    everything=not self._leaves_out,
-                )
-                self._choice = Choice(*made)
+        if self._known is not None and not transaction.execute(IS_SOUND, (self._owner,)):
+            self._give_up()
+        if self._known is not None and self._part is not part:
+            self._part, self._choice = part, self._chosen(self._known, part)
         return self._choice
 
     def send_all(self) -> None:
@@ -287,7 +289,7 @@ class LaneMemory[T: Transaction]:
     def open(self, transaction: T) -> bool:
         """Let the transaction change what is stored, if the hashes are this run's still."""
         if self._known is not None and not self._database.open_memory(transaction, self._owner):
-            self._known = None
+            self._give_up()
         return self._known is not None
 
     def note(self, transaction: T, part: RangePart, outcome: LaneOutcome) -> None:
@@ -297,23 +299,28 @@ class LaneMemory[T: Transaction]:
             _store(transaction, entries)
         self._database.close_memory(transaction)
 
-    @property
-    def _has_begun(self) -> bool:
-        return self._known is not None or not self._is_taken
-
-    def forget(self, part: RangePart) -> None:
-        """Know nothing of a part that was done before: what is known may be older."""
-        known = self._known_to(part)
-        if known is not None and part.slices:
-            known.forget(_batches(part), part.lane, part.lanes, self._contents_of(part))
-
-    def _known_to(self, part: RangePart) -> Known | None:
-        if not self._is_taken:
-            self._known, self._is_taken = self._memory.take(part.lane), True
-        if self._known is not None and len(self._known) > MAX_RECORDS // part.lanes:
+    def end(self, part: RangePart, outcome: LaneOutcome) -> None:
+        """Let go of a part; if it was done before, know nothing of it, as what is known may be older."""
+        self._part, self._choice = None, EVERYTHING
+        if self._known is None:
+            return
+        if outcome.replayed and part.slices:
+            self._known.forget(_batches(part), part.lane, part.lanes, self._contents_of(part))
+        if len(self._known) > MAX_RECORDS // part.lanes:
             _log.info("more than %d records: unchanged ones will be compared there", MAX_RECORDS)
-            self._known = None
-        return self._known
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Leave nothing out any more, nor of the part in hand when it is tried again."""
+        self._known, self._choice = None, EVERYTHING
+
+    def _chosen(self, known: Known, part: RangePart) -> Choice:
+        if not part.slices:
+            return EVERYTHING
+        contents = self._contents_of(part)
+        return Choice(
+            *known.choose(_batches(part), part.lane, part.lanes, contents, everything=not self._leaves_out)
+        )
 
     def _forget(self, part: RangePart, rejects: Sequence[LaneReject]) -> bytes:
         if self._known is None or not rejects:
