@@ -175,6 +175,20 @@ def test_types_that_say_the_same_meet(url: str, execute: Execute) -> None:
         assert found(schema, f"{url}#dealers") == ["2 foreign_key 8"], column
 
 
+@pytest.mark.parametrize("column", ["double precision", "real"])
+def test_whole_numbers_meet_floats_of_any_size(url: str, execute: Execute, column: str) -> None:
+    """PostgreSQL writes 1e+15, and 1e+06 where there are fewer digits, which is no integer."""
+    whole = [1_000_000, 10**15, -(2**62), 0]
+    there = [*whole, 0.5, -1e300 if column == "double precision" else -1e30, float("inf"), None]
+    execute(f"CREATE TABLE dealers (id {column})")
+    execute("INSERT INTO dealers VALUES (?)", *((number,) for number in there))
+    Path("feed.csv").write_text("dealer,region,sku\n" + "".join(f"{number},a,\n" for number in [*whole, 5]))
+    schema = replace(OFFERS, foreign_keys=(ForeignKey(("dealer",), "dealers", ("id",)),))
+    # A real has digits for one part in sixteen million.
+    lacking = ["2 foreign_key 1000000000000000"] if column == "real" and not url.startswith("sqlite") else []
+    assert found(schema, f"{url}#dealers") == [*lacking, "5 foreign_key 5"]
+
+
 def test_times_without_a_zone_are_in_utc(postgres_url: str) -> None:
     Path("feed.csv").write_text("at\n2024-02-29T12:00:00Z\n2024-02-29T13:00:00+01:00\n2024-02-29T13:00:00Z\n")
     with psycopg.connect(postgres_url, options="-c TimeZone=America/Sao_Paulo") as connection:
@@ -323,3 +337,20 @@ def test_on_the_command_line(url: str, capsys: pytest.CaptureFixture[str]) -> No
     assert main([*command, f"dealers={secret}#a", "--reference", f"dealers={secret}#b"]) == 2
     assert "two places" in (told := capsys.readouterr().err)
     assert "s3cret" not in told
+
+
+@pytest.mark.usefixtures("dealers")
+def test_what_is_loaded_may_refer_to_the_same_database(url: str) -> None:
+    Path("offers.json").write_text(json.dumps(replace(OFFERS, name="").to_descriptor()))
+    command = [
+        "load",
+        "feed.csv",
+        "--schema",
+        "offers.json",
+        "--no-progress",
+        "--to",
+        url,
+        "--table",
+        "offers",
+    ]
+    assert main([*command, "--reference", f"dealers={url}#dealers"]) == 1

@@ -156,6 +156,10 @@ def _written(column: str, type_: str, field: Field) -> str:
     match type_:
         case "numeric" if field.type in {"integer", "number", "year"}:
             return f"trim_scale({column})::text"
+        case "float4" | "float8" if field.type == "integer":
+            # As 1e+15 the kernel would take it for none. NaN is greater than all numbers.
+            is_whole = f"abs({column}) < 9223372036854775808 AND {column} = trunc({column})"
+            return f"CASE WHEN {is_whole} THEN {column}::bigint END::text"
         case "float4" | "float8":
             return f"replace({column}::text, 'Infinity', 'INF')"
         case "timestamp" if field.type == "datetime":
