@@ -126,6 +126,18 @@ WRONG = {
     "a schema called -": ("validate good.csv --schema -", "'--schema'", "/dev/stdin"),
     "a report that is read called -": ("report -", "/dev/stdin"),
     "records in a file called -": (LOAD + "-", "/dev/stdout"),
+    "rejects over a reference": (
+        VALIDATE + "--reference items=sqlite:///shop.csv#items --rejects ./shop.csv",
+        *("--rejects ./shop.csv", "overwrite"),
+    ),
+    "a report over a reference": (
+        LOAD + "sqlite:///a.db --reference items=sqlite:///b.db#items --report b.db",
+        *("--report b.db", "overwrite"),
+    ),
+    "a file over a reference": (
+        LOAD + "out.csv --reference items=sqlite:///out.csv#items",
+        *("--to out.csv", "overwrite"),
+    ),
     # stores
     "no such store": (LOAD + "mysql://me@host/db", "'mysql'", "postgresql://", "sqlite:///"),
     "no such kind of file": (LOAD + "out.xlsx", ".csv, .jsonl"),

@@ -104,6 +104,7 @@ def _worker_number(text: str) -> int | str:
 
 _OUTPUTS: Final = ("valid", "rejects", "failed", "report")
 _INPUTS: Final = ("schema", "dealers")
+_SQLITE: Final = "sqlite:///"
 
 BATCH_OPTION: Final = _option(
     "--batch",
@@ -266,13 +267,19 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
         That is so, or no file matches a feed.
     """
     outputs = {f"--{name}": str(arguments[name]) for name in _OUTPUTS if arguments.get(name)}
-    if (to := arguments.get("to")) and (path := parse_url(str(to)).path):
-        outputs = {"--to": path, **outputs}
+    target = parse_url(str(arguments["to"])) if arguments.get("to") else None
+    loaded = {"--to": target.path} if target is not None and target.path else {}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
     places = _references_of(cast("Sequence[str]", arguments["references"])).values()
     inputs += [place for place in places if "://" not in place]
     paths = find_feeds(feeds) if feeds else []
-    refuse_overwriting(outputs, [*inputs, *(feed for feed in paths if feed != STDIN)])
+    refuse_overwriting({**loaded, **outputs}, [*inputs, *(feed for feed in paths if feed != STDIN)])
+    if target is not None and target.kind == "sqlite":
+        # What is loaded may refer to other tables of the same database.
+        loaded = {}
+    tables = [place.rpartition("#")[0] for place in places]
+    databases = [url.removeprefix(_SQLITE) for url in tables if url.startswith(_SQLITE)]
+    refuse_overwriting({**loaded, **outputs}, databases)
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
