@@ -9,7 +9,8 @@
     feedmill_offers    rows whose offer is new or changed, of the step last taken
     feedmill_effects   r and what became of it, for every row that changed something
 
-All are empty when a transaction begins.
+`SqlDatabase.fill` empties them for each lot that has rows. Of a lot that is empty nothing is staged, and none
+of them may be read: on SQLite they still hold what was staged for the part before.
 """
 
 from __future__ import annotations
