@@ -95,6 +95,8 @@ cdef int give_value(const field_t* op, object value, given_t* given, object fiel
     elif PyUnicode_Check(value):
         given.kind = GIVEN_TEXT
         give_text(given, value, kept)
+    elif op.kind == KIND_STRING:
+        give_plain(given, plain_text(value, field), kept)
     elif PyBool_Check(value):
         if op.kind == KIND_BOOLEAN:
             given.kind, given.whole = GIVEN_WHOLE, value is True

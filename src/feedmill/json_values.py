@@ -1,15 +1,78 @@
-"""JSON values that a field lists, compared by value: `{"a": 1}` is `{ "a" : 1.0 }`.
+"""JSON values: how fields take arrays and objects, and how those that a field lists are compared.
 
-Python compares them because a listed JSON value is rare, and equality of JSON has many rules. Booleans are
-kept apart from numbers, which Python takes for equal.
+Listed values are compared by value: `{"a": 1}` is `{ "a" : 1.0 }`. Python does it because a listed JSON value
+is rare, and equality of JSON has many rules. Booleans are kept apart from numbers, which Python takes for
+equal.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 JSON_TYPES: Final = frozenset({"object", "array", "geojson"})
+
+type Nested = Mapping[str, object] | Sequence[object]
+
+
+class FieldNotation(Protocol):
+    """What the notation of a field's values depends on."""
+
+    @property
+    def type(self) -> str:
+        """Such as ``list``."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """``default``, or one of its type's."""
+        ...
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between the items of a list."""
+        ...
+
+
+def nested_text(
+    value: Nested,
+    field: FieldNotation,
+    item: Callable[[object], str | None],
+    whole: Callable[[Nested], str | None],
+) -> str | None:
+    """Write an array or an object as its field reads it; None if it is not of the field's type.
+
+    Parameters
+    ----------
+    value : mapping or sequence
+    field : Field
+    item : callable
+        Writes what a list, or a geopoint, has in it; None of what is no item.
+    whole : callable
+        Writes the value as JSON; None if it is none.
+    """
+    if field.type in JSON_TYPES or field.type == "any":
+        return whole(value)
+    if field.type == "geopoint" and field.format != "default":
+        return whole(value)
+    if field.type not in {"geopoint", "list"} or isinstance(value, Mapping):
+        return None
+    delimiter = "," if field.type == "geopoint" else field.delimiter
+    items = [item(each) for each in value]
+    texts = [each for each in items if each is not None]
+    # An item that holds the delimiter would become two.
+    is_plain = len(texts) == len(items) and not any(delimiter in each for each in texts)
+    return delimiter.join(texts) if is_plain else None
+
+
+def json_text(value: object, scalar: Callable[[object], str]) -> str:
+    """Write JSON whose texts, numbers and other scalars are written by `scalar`."""
+    if isinstance(value, Mapping):
+        members = (f"{scalar(str(name))}: {json_text(each, scalar)}" for name, each in value.items())
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(json_text(each, scalar) for each in value)}]"
+    return scalar(value)
 
 
 class JsonValues:

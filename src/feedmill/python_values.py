@@ -5,11 +5,13 @@ asks `plain_text`, which says how a feed would write the value, or that no feed 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import cast
 from uuid import UUID
+
+from feedmill.json_values import FieldNotation, Nested, json_text, nested_text
 
 __all__ = ["plain_text", "shown_text"]
 
@@ -18,16 +20,7 @@ _NUMERIC = (int, float, Decimal)
 _NESTED = (Mapping, list, tuple)
 
 
-class _Field(Protocol):
-    @property
-    def type(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def delimiter(self) -> str: ...
-
-
-def plain_text(value: object, field: _Field) -> str | None:
+def plain_text(value: object, field: FieldNotation) -> str | None:
     """Write a value as its field reads it; None if it is not of the field's type.
 
     Parameters
@@ -44,15 +37,15 @@ def plain_text(value: object, field: _Field) -> str | None:
     >>> plain_text([1, 2], Field("sizes", "list")), plain_text([1, 2], Field("sizes", "array"))
     ('1,2', '[1, 2]')
     """
+    if isinstance(value, _NESTED):
+        return nested_text(cast("Nested", value), field, _item, _json)
+    if field.type == "any":
+        return _item(value)
     if isinstance(value, _NUMERIC):
         return _number(value, field.type)
-    if isinstance(value, _NESTED):
-        return _nested(value, field)
-    if isinstance(value, UUID) and field.type == "string":
-        return str(value)
-    if isinstance(value, timedelta) and field.type == "duration":
-        return _duration(value)
-    return None
+    is_own = isinstance(value, UUID) and field.type == "string"
+    is_own |= isinstance(value, timedelta) and field.type == "duration"
+    return _item(value) if is_own else None
 
 
 def shown_text(value: object) -> str:
@@ -67,7 +60,9 @@ def _number(value: float | Decimal, kind: str) -> str | None:
     if kind not in _NUMBERS or isinstance(value, bool):
         return None
     if kind == "year":
-        return f"{value:04d}" if isinstance(value, int) else None
+        if not isinstance(value, int):
+            return None
+        return str(value) if value < 0 else f"{value:04d}"
     try:
         text = repr(float(value)) if isinstance(value, float) else str(value)
         # The feed's notation of decimals has no exponent; a million zeros are no number anyone meant.
@@ -78,37 +73,41 @@ def _number(value: float | Decimal, kind: str) -> str | None:
     return text
 
 
-def _nested(value: Mapping[object, object] | Sequence[object], field: _Field) -> str | None:
-    if field.type == "list":
-        return None if isinstance(value, Mapping) else _joined(value, field.delimiter)
-    if field.type == "geopoint" and field.format == "default":
-        return None if isinstance(value, Mapping) else _joined(value, ",")
-    if field.type not in {"object", "array", "geojson", "geopoint", "any"}:
+def _json(value: Nested) -> str | None:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:  # it holds what is none of JSON's own
+        pass
+    except (ValueError, RecursionError):
         return None
     try:
-        return json.dumps(dict(value) if isinstance(value, Mapping) else value, ensure_ascii=False)
+        return json_text(value, _scalar)
     except (TypeError, ValueError, RecursionError):
         return None
 
 
-def _joined(items: Iterable[object], delimiter: str) -> str | None:
-    """Write a list; None if an item is none, or holds the delimiter, as it would become two."""
-    texts = []
-    for each in items:
-        text = _item(each)
-        if text is None or delimiter in text:
-            return None
-        texts.append(text)
-    return delimiter.join(texts)
+def _scalar(value: object) -> str:
+    """Write what stands in JSON: a number by its digits, and what JSON has no notation for as a text."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return json.dumps(value, ensure_ascii=False)
+    text = _item(value)
+    if text is None:
+        raise TypeError
+    return text if isinstance(value, Decimal) else json.dumps(text)
 
 
 def _item(value: object) -> str | None:
+    """Write what stands by itself, or in a list; None if no feed would have it."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, timedelta):
+        return _duration(value)
     return _number(value, "number") if isinstance(value, _NUMERIC) else None
 
 

@@ -81,6 +81,48 @@ def test_values_of_the_fields_own_types() -> None:
     assert str(record.price) == "12.50"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"),
+        (2**70, str(2**70)),
+        (-0.5, "-0.5"),
+        (Decimal("1.50"), "1.50"),
+        (True, "true"),
+        (dt.date(2024, 2, 29), "2024-02-29"),
+        (dt.datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01T00:00:00+00:00"),
+        (dt.time(1, tzinfo=UTC), "01:00:00+00:00"),
+        (dt.timedelta(hours=-1), "-P0DT3600S"),
+        (UUID(int=7), str(UUID(int=7))),
+        (
+            {"a": [Decimal("1.50"), {"b": dt.date(2024, 2, 29)}, None, True]},
+            '{"a": [1.50, {"b": "2024-02-29"}, null, true]}',
+        ),
+        (b"A", None),
+        (object, None),
+        ([b"A"], None),
+    ],
+)
+def test_any_takes_whatever_a_feed_could_have(value: object, text: str | None) -> None:
+    schema = Schema((Field("v", "any"),))
+    record = schema.validate({"v": value}).record
+    assert (None if record is None else record.v) == text
+    if record is not None:
+        assert schema.validate(record).record == record
+
+
+def test_json_may_hold_decimals_days_and_identifiers() -> None:
+    held = [Decimal("1.50"), dt.date(2024, 2, 29), UUID(int=7), ChainMap({"a": (1,)})]
+    record = only("more", ChainMap({"x": held})).record
+    assert record is not None
+    assert record.more == f'{{"x": [1.50, "2024-02-29", "{UUID(int=7)}", {{"a": [1]}}]}}'
+    assert codes(only("more", {"x": Decimal("NaN")}))[0][1] == "type"
+
+
+def test_a_year_before_the_first_is_shown_as_it_is() -> None:
+    assert codes(only("made", -5)) == [("made", "type", "-5")]
+
+
 def test_a_record_that_was_kept_is_kept_again_as_it_is() -> None:
     record = SCHEMA.validate(GOOD).record
     assert record is not None

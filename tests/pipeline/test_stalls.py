@@ -12,10 +12,11 @@ from dataclasses import replace
 import pytest
 
 from feedmill.errors import StallError, StoreError
-from feedmill.kernel import Record
+from feedmill.kernel import Batch, Plan, Record
 from feedmill.pipeline import PipelineConfig, PlannedFeed, execution, flow, report_of, run, run_pipeline
 from feedmill.pipeline.callbacks import Callback
 from feedmill.pipeline.pace import Pace
+from feedmill.readers.buffers import Chunk
 from feedmill.report import Report
 from feedmill.watchdog import Stall
 from tests.pipeline.rigs import (
@@ -111,9 +112,15 @@ def test_a_callback_that_hangs_is_told_with_its_chunk() -> None:
     sink = MemorySink()
     reader = FakeReader(make_lines(300))
     with released() as release:
-        hang = at(7, release.wait)
         parse = reader.parse
-        reader.parse = lambda chunk, plan: (hang(), parse(chunk, plan))[1]  # type: ignore[method-assign]
+
+        def hang(chunk: Chunk, plan: Plan) -> Batch:
+            # By the chunk, as workers may take two of them in one order and begin them in another.
+            if chunk.seq == 6:
+                release.wait()
+            return parse(chunk, plan)
+
+        reader.parse = hang  # type: ignore[method-assign]
         stall, report = stalled(watched(reader, sink=sink))
     (suspect,) = stall.situation.suspects
     assert suspect.thread.startswith("feedmill-worker-")

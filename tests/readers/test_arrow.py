@@ -151,6 +151,14 @@ KINDS = {
     "list": (pa.array([["a", "b"]]), Field("f", "list"), ["a,b"]),
     "struct": (pa.array([{"a": 1}]), Field("f", "object"), ['{"a": 1}']),
     "duration": (pa.array([timedelta(days=1)], pa.duration("s")), Field("f", "duration"), ["P1DT0S"]),
+    "whole decimal": (pa.array([Decimal(7)], pa.decimal128(38, 0)), Field("f", "integer"), [7]),
+    "any, whole": (pa.array([7, -1]), Field("f", "any"), ["7", "-1"]),
+    "any, bool": (pa.array([True, False]), Field("f", "any"), ["true", "false"]),
+    "any, float32": (pa.array([0.1], pa.float32()), Field("f", "any"), ["0.1"]),
+    "any, decimal": (pa.array([Decimal("1.50")]), Field("f", "any"), ["1.50"]),
+    "any, date": (pa.array([date(2026, 1, 31)]), Field("f", "any"), ["2026-01-31"]),
+    "any, list": (pa.array([[Decimal("1.50")]]), Field("f", "any"), ["[1.50]"]),
+    "list of days": (pa.array([[date(2026, 1, 31)]]), Field("f", "array"), ['["2026-01-31"]']),
     "nothing": (pa.nulls(2), Field("f"), [None, None]),
     "no rows": (pa.array([], pa.string()), Field("f"), []),
 }
@@ -197,6 +205,11 @@ REFUSED = {
     "24:00": (pa.array([86_400, 0], pa.int32()).view(pa.time32("s")), Field("f", "time"), "type"),
     "a dictionary's bytes": (pa.array([b"\xff", b"a"]).dictionary_encode(), Field("f"), "encoding"),
     "bytes in a view": (pa.array([b"\xff", b"a"], pa.binary_view()), Field("f"), "encoding"),
+    "a decimal of 2**63": (
+        pa.array([Decimal(2**63), Decimal(1)], pa.decimal128(38, 0)),
+        *(Field("f", "integer"), "type"),
+    ),
+    "a year before the first": (pa.array([-5, 2024]), Field("f", "year"), "type"),
     "2**63": (pa.array([2**63, 0], pa.uint64()), Field("f", "integer"), "type"),
     "missing": (
         pa.array([None, 0]),

@@ -116,7 +116,12 @@ def test_objects_and_arrays_are_the_json_of_their_fields(path: Path) -> None:
 
 
 NESTED = {
-    "any": (Field("a", "any"), [[1, None], {"x": [True]}, []], []),
+    "any": (Field("a", "any"), [[1, None], {"x": [True]}, [], "x", 5, -1.5, 10**20, True, False], []),
+    "any of some": (
+        Field("a", "any", constraints=Constraints(enum=("5", "true"))),
+        [5, True, "5"],
+        [5.0, False, [5]],
+    ),
     "geopoint": (Field("a", "geopoint"), [[90.5, 45], [0, -1]], [[200, 1], [1], [None, 1], {"lon": 1}]),
     "array": (Field("a", "geopoint", format="array"), [[90.5, 45]], [{"lon": 1, "lat": 2}, [1]]),
     "object": (Field("a", "geopoint", format="object"), [{"lon": 1.5, "lat": 2}], [[1, 2]]),

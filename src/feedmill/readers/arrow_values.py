@@ -34,8 +34,9 @@ _PLAIN_SCALE: Final = 6
 def field_of(name: str, kind: pa.DataType) -> Field | None:
     """Declare the field whose type a column's values are of, whatever they are; None if there is none.
 
-    Binary floating point has NaN and infinities, so its field keeps it; half of the unsigned integers of 64
-    bits are none of the schema's. Text may be of any type by its looks.
+    Binary floating point has NaN and infinities, so its field keeps it. Half of the unsigned integers of 64
+    bits, and most decimals without places, are none of the schema's integers. Text may be of any type by its
+    looks.
     """
     import pyarrow as pa
 
@@ -46,8 +47,9 @@ def field_of(name: str, kind: pa.DataType) -> Field | None:
         return Field(name)
     if types.is_floating(kind):
         return Field(name, "number", storage="float64")
-    if types.is_uint64(kind):
-        return Field(name, "number", precision=_UINT64_DIGITS, scale=0)
+    if types.is_uint64(kind) or _is_whole_decimal(kind):
+        digits = _UINT64_DIGITS if types.is_uint64(kind) else kind.precision
+        return Field(name, "number", precision=digits, scale=0)
     checks = {
         "integer": types.is_integer,
         "number": types.is_decimal,
@@ -114,7 +116,11 @@ def _value_text(column: pa.Array, field: Field) -> pa.Array | None:
     import pyarrow.compute as pc
 
     types, kind = pa.types, column.type
-    if types.is_integer(kind) and field.type in {"integer", "number"}:
+    if types.is_integer(kind) and field.type in {"integer", "number", "any"}:
+        return column.cast(pa.string())
+    if _is_whole_decimal(kind) and field.type == "integer":
+        return column.cast(pa.string())
+    if types.is_boolean(kind) and field.type == "any":
         return column.cast(pa.string())
     if types.is_boolean(kind) and field.type == "boolean" and field.true_values and field.false_values:
         return pc.if_else(column, field.true_values[0], field.false_values[0])
@@ -154,6 +160,8 @@ def values_of(column: pa.Array) -> list[object]:
         plain = column.cast(_plain(kind))
         if pa.types.is_time(kind):
             return [_time(micros) for micros in plain.cast(pa.time64("us")).view(pa.int64()).to_pylist()]
+        if _is_whole_decimal(kind):
+            return [None if number is None else int(number) for number in plain.to_pylist()]
         # Without a zone, which means UTC here, as pyarrow takes 40 µs to put one on.
         values: list[object] = (
             plain.view(pa.timestamp("us")) if pa.types.is_timestamp(kind) else plain
@@ -239,6 +247,13 @@ def _value(cell: pa.Scalar) -> object:
     text = str(cell.cast(pa.string()).as_py())
     # What no calendar has is written in words.
     return text if text.startswith("<") or not pa.types.is_timestamp(kind) else text.replace(" ", "T", 1)
+
+
+def _is_whole_decimal(kind: pa.DataType) -> bool:
+    """Whether all values are integers, as those of DuckDB's HUGEINT are: a decimal without places."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_decimal(kind) and kind.scale == 0)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -22,7 +22,7 @@ from typing import Final, cast
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
-from feedmill.json_values import JSON_TYPES
+from feedmill.json_values import json_text, nested_text
 from feedmill.kernel import Batch, Finding, Plan, WrappedBatch
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
@@ -34,7 +34,6 @@ __all__ = ["JsonLinesReader", "LineBatch"]
 type Json = str | bool | list[Json] | dict[str, Json] | None
 
 _NO_TEXT: Final = b'"\xff"'  # a cell that the kernel is sure to refuse, whatever its field
-_TAKE_JSON: Final = JSON_TYPES | {"any"}
 _NULL: Final = b"null"  # unquoted, as the dialect of JSON Lines has it; text is always quoted
 
 
@@ -145,7 +144,7 @@ class _Lines:
                 cells.append(_NULL)
             elif isinstance(cell, dict | list):
                 nested = _VERBATIM.decode(line.decode())[key]
-                text = _nested(nested, self.fields[index])
+                text = nested_text(nested, self.fields[index], _item, _written)
                 if text is not None:
                     cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
                     continue
@@ -226,28 +225,20 @@ class _Digits(str):
 _VERBATIM: Final = json.JSONDecoder(parse_float=_Digits, parse_int=_Digits)
 
 
-def _written(value: Json) -> str:
+def _written(value: object) -> str:
     """Write what was decoded as JSON again, every number with its own digits."""
-    if isinstance(value, _Digits):
-        return str(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_written(key)}: {_written(cell)}' for key, cell in value.items())}}}"
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value, _scalar)
 
 
-def _nested(value: Json, declared: Field) -> str | None:
-    """Write an array or an object as its field reads it; None if it is not of the field's type."""
-    if declared.type in _TAKE_JSON or (declared.type == "geopoint" and declared.format != "default"):
-        return _written(value)
-    if declared.type not in {"geopoint", "list"} or not isinstance(value, list):
-        return None
-    delimiter = "," if declared.type == "geopoint" else declared.delimiter
-    items = [each if isinstance(each, str) else _written(each) for each in value]
-    # Of null, of what is nested, and of what holds the delimiter there is no item.
-    is_plain = all(isinstance(each, str | bool) for each in value)
-    return delimiter.join(items) if is_plain and not any(delimiter in each for each in items) else None
+def _scalar(value: object) -> str:
+    return str(value) if isinstance(value, _Digits) else json.dumps(value, ensure_ascii=False)
+
+
+def _item(value: object) -> str | None:
+    """Write an item of a list; of null, and of what is nested, there is none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else None
 
 
 def _text(value: str | bool, declared: Field) -> str:
