@@ -133,7 +133,7 @@ def changed(record: Record) -> Mapping[str, object] | None:
         case 3:
             return record | {"price": -3}
         case 4:
-            return {"id": record.id, "price": "7", "stranger": object()}
+            return {"id": record.id, "price": "7"}
         case 5:
             return 5  # type: ignore[return-value]
         case _:
@@ -212,6 +212,24 @@ def test_what_a_callback_leaves_as_it_was_is_not_transformed_again(tmp_path: Pat
 
     records = read(str(path), schema, options=RunOptions(transform=some))
     assert [record.values() for record in records] == [(1, "0a"), (20, "0b"), (3, "0new")]
+
+
+def test_names_that_no_field_has_are_a_reject_of_their_record(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("sku,price\nA,1\nB,2\nC,3\n")
+    rejects: list[Reject] = []
+
+    def change(record: Record) -> dict[str, object]:
+        return record | ({"pirce": 9} if record.sku == "B" else {"price": "9"})
+
+    schema = Schema((Field("sku"), Field("price", "integer")))
+    good = [
+        record.values()
+        for record in read(str(path), schema, rejects=rejects, options=RunOptions(transform=change))
+    ]
+    assert good == [("A", 9), ("C", 9)]
+    assert [(each.position.record, each.code, each.value) for each in rejects] == [(2, "callback", "B,2")]
+    assert "'pirce' is none of them" in rejects[0].message
 
 
 def test_callbacks_run_side_by_side(feed: str) -> None:

@@ -53,8 +53,8 @@ class RunOptions:
         Fields whose column has another name in the feed.
     transform : callable, optional
         Given each good record (a `Record`), in the workers, several at a time; it returns that record, a
-        mapping in its place, which is held to the schema again, or None to drop it. What it raises makes the
-        record a reject, ``callback``.
+        mapping in its place, which is held to the schema again, or None to drop it. What it raises, or a name
+        that the schema does not have, makes the record a reject, ``callback``.
     on_start : callable, optional
         Given the `Pipeline` before it runs, for `Pipeline.stop` and `Pipeline.cancel` from other threads.
     handle_signals : bool

@@ -7,6 +7,7 @@ the record itself      it stays as it is
 another mapping        it takes the record's place, held to the same schema; it may be rejected now
 None                   the record is dropped: a success that no store is handed
 it raises              the record is a reject, ``callback``; its neighbours know nothing of it
+names no field has     the same: what is misspelt would be lost otherwise
 =====================  ===========================================================================
 
 A batch in which nothing was changed stays the kernel's own. Otherwise a second one is built of what was
@@ -57,6 +58,7 @@ class Callback:
     def __init__(self, transform: Transform, schema: Schema, lane_key: Sequence[str] = ()) -> None:
         self._transform = transform
         self._plan = record_plan(schema, lane_key)
+        self._names = frozenset(schema.names)
 
     def applied(self, batch: Batch, chunk: Chunk, plan: Plan, pace: ChunkPace) -> Batch:
         """Put a batch's records through the callback."""
@@ -70,7 +72,7 @@ class Callback:
                     continue
                 if result is not record:
                     made.is_changed = True
-                    _check_mapping(result)
+                    self._check(result)
                 returned.append((number, record, result))
             except MemoryError:
                 raise
@@ -87,6 +89,13 @@ class Callback:
         made.findings.sort(key=itemgetter(2))
         # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
         return cast("Batch", ChangedBatch(built, batch, made))
+
+    def _check(self, result: object) -> None:
+        if not isinstance(result, Mapping):
+            raise TypeError(f"a callback returns a mapping or None, not {type(result).__name__}")
+        if not self._names.issuperset(result):
+            [name, *_] = (name for name in result if name not in self._names)
+            raise ValueError(f"a callback returns the schema's fields, and {name!r} is none of them")
 
     def _build(self, returned: list[tuple[int, Record, Returned]], batch: Batch, made: _Made) -> Batch:
         builder = Builder(self._plan, len(returned))
@@ -152,8 +161,3 @@ def raw_record(plan: Plan, data: memoryview, start: int) -> bytes:
         is_whole = plan.dialect.format == "jsonl" or plan.last_record_end(rest, end) == end
         if is_whole or end == len(rest):
             return rest[:end].rstrip(b"\r\n")
-
-
-def _check_mapping(result: object) -> None:
-    if not isinstance(result, Mapping):
-        raise TypeError(f"a callback returns a mapping or None, not {type(result).__name__}")
