@@ -75,6 +75,22 @@ def test_good_records_in_input_order_and_rejects_before_what_follows(feed: str) 
     assert (report.records, report.successes, report.failures) == (ROWS, len(good), ROWS - len(good))
 
 
+def test_findings_of_several_feeds_name_their_own(tmp_path: Path) -> None:
+    for name, prices in (("a", "1,-1"), ("b", "1,1"), ("c", "-1,1,-1")):
+        lines = "".join(f"{n},{price},x\n" for n, price in enumerate(prices.split(","), 1))
+        (tmp_path / f"{name}.csv").write_text("id,price,text\n" + lines)
+    found: list[Reject] = []
+    assert len(list(read(str(tmp_path / "*.csv"), SCHEMA, rejects=found, options=small()))) == 4
+    assert [(Path(each.feed).name, each.position.record) for each in found] == [
+        ("a.csv", 2),
+        ("c.csv", 1),
+        ("c.csv", 3),
+    ]
+    alone: list[Reject] = []
+    assert len(list(read(str(tmp_path / "a.csv"), SCHEMA, rejects=alone))) == 1
+    assert [each.feed for each in alone] == [""]
+
+
 def test_json_lines_are_records_too(tmp_path: Path) -> None:
     path = tmp_path / "feed.jsonl"
     path.write_text("\n".join(json.dumps({"id": n, "price": 0.5}) for n in range(3)) + "\nno json\n")

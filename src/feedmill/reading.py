@@ -63,7 +63,8 @@ def read(
     feeds, schema, options
         As for `load`.
     rejects : callable or list, optional
-        Told every finding, in input order, in the thread that takes the records and before those that follow.
+        Told every finding, in input order, in the thread that takes the records and before those that follow;
+        of several feeds, a finding's `feed` names its own, and its position counts from that feed's start.
 
     Returns
     -------
@@ -251,6 +252,7 @@ class _Handover:
         self.parts: Channel[RangePart] = Channel(PARTS_WAITING)
         self.begun = threading.Event()
         self.pipeline: Pipeline | None = None  # set before `begun` is
+        self.feeds: tuple[str, ...] = ()  # set before there are parts
 
     def started(self, then: Callable[[Pipeline], None] | None) -> Callable[[Pipeline], None]:
         """Return what is to be told the pipeline."""
@@ -270,6 +272,7 @@ class _Handover:
         self.parts.cancel()
 
     def begin(self, run: RunInfo) -> RunInfo:
+        self.feeds = run.feeds
         return run
 
     def lane(self, number: int) -> _Handover:  # noqa: ARG002 - there is one
@@ -307,19 +310,26 @@ def _run(
 def _batches(handover: _Handover, outcome: Future[Report], tell: Tell | None) -> Generator[Batch]:
     """Yield the batches of the parts as they come, and raise what ended the run."""
     for part in handover.parts:
+        feed = handover.feeds[part.feed] if len(handover.feeds) > 1 else ""
+        tell_feed = _of_feed(tell, feed) if tell is not None else None
         broken = list(part.broken)
         for piece in part.slices:
-            if tell is not None:
+            if tell_feed is not None:
                 while broken and broken[0].position.record <= piece.record_base:
-                    tell(broken.pop(0))
+                    tell_feed(broken.pop(0))
                 base = Base(piece.record_base, piece.line_base, piece.byte_base)
                 for reject in rejects_of(piece.batch, piece.batch.plan.schema.names, base):
-                    tell(reject)
+                    tell_feed(reject)
             yield piece.batch
-        if tell is not None:
+        if tell_feed is not None:
             for reject in broken:
-                tell(reject)
+                tell_feed(reject)
     outcome.result()
+
+
+def _of_feed(tell: Tell, feed: str) -> Tell:
+    """Have findings told with the name of their feed, if it is one of several."""
+    return (lambda reject: tell(replace(reject, feed=feed))) if feed else tell
 
 
 def _records(batches: Iterator[Batch]) -> Generator[Record]:

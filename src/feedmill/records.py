@@ -58,6 +58,8 @@ class Reject:
     value : str
         The cell after unquoting and before transforms, or the whole record as it stands; bytes that are no
         UTF-8 are shown with backslashes; at most 1,000 characters.
+    feed : str
+        The name of the feed, where `feedmill.read` has several; else empty.
     """
 
     position: Position
@@ -65,6 +67,7 @@ class Reject:
     code: str
     message: str
     value: str
+    feed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
