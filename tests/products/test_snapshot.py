@@ -202,6 +202,17 @@ def test_another_dealers_hashes_live_on(postgres: PostgresRig, tmp_path: Path) -
     assert postgres.query("SELECT 1 FROM feedmill_outside") == []
 
 
+def test_of_many_that_are_gone_nothing_is_known(
+    stocked: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their keys are not read either; the next run compares all records with the tables."""
+    monkeypatch.setattr("feedmill.products.memory.SLACK_ENTRIES", 1)
+    assert snapshot(stocked, write_feed(tmp_path / "b.csv", rows(4))).discontinued == 2
+    assert len(stocked.query("SELECT 1 FROM feedmill_outside")) == 1
+    report = process_feeds(str(tmp_path / "all.csv"), url_of(stocked))
+    assert report.outcomes == Outcomes(updated=2, unchanged=len(ALL) - 2)
+
+
 @pytest.fixture
 def aged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqliteRig:
     """Make a file as it was before there were snapshots."""

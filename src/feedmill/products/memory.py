@@ -50,7 +50,7 @@ from feedmill.products.entities import FEED_COLUMNS, KEY, LANE_KEY, OFFER_COLUMN
 from feedmill.products.staged import columns_of
 from feedmill.schema import Field, Schema
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart
-from feedmill.stores.transaction import Session, Transaction, count
+from feedmill.stores.transaction import Session, Transaction, Value, count
 
 MAX_RECORDS: Final = 4_000_000
 """Records that are remembered at most: 190 MB."""
@@ -153,9 +153,7 @@ class Memory[T: Transaction]:
         return LaneMemory(self, self._database, self._owner, known, leaves_out=self._leaves_out)
 
     @contextmanager
-    def forgetting(
-        self, transaction: T, fields: tuple[Field, Field], keys: Sequence[tuple[str, str]]
-    ) -> Iterator[None]:
+    def forgetting(self, transaction: T, fields: tuple[Field, Field], offers: str) -> Iterator[None]:
         """Let the block change offers, of which nothing is known any more.
 
         Parameters
@@ -163,10 +161,13 @@ class Memory[T: Transaction]:
         transaction : Transaction
         fields : tuple of Field
             What dealer_code and sku are in the schema.
-        keys : sequence of (str, str)
-            The offers' dealers and products. Of many all that is known is forgotten.
+        offers : str
+            The query for these two of each offer. Of more than `SLACK_ENTRIES` all is forgotten.
         """
-        entries = _forgotten(fields, keys) if self._owner and len(keys) <= SLACK_ENTRIES else b""
+        entries = b""
+        if self._owner:
+            keys = transaction.execute(f"{offers} LIMIT {SLACK_ENTRIES + 1}")
+            entries = _forgotten(fields, keys) if len(keys) <= SLACK_ENTRIES else b""
         is_noted = bool(entries) and self._database.open_memory(transaction, self._owner)
         yield
         if is_noted:
@@ -364,7 +365,7 @@ def _contents(plan: Plan, seed: int) -> Contents:
     )
 
 
-def _forgotten(fields: tuple[Field, Field], keys: Sequence[tuple[str, str]]) -> bytes:
+def _forgotten(fields: tuple[Field, Field], keys: Sequence[tuple[Value, ...]]) -> bytes:
     """Write entries that say nothing is known of some offers; none if a key does not fit the schema."""
     builder = Builder(record_plan(Schema(fields, missing_values=())), len(keys))
     for number, key in enumerate(keys):

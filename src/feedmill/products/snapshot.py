@@ -37,7 +37,7 @@ from feedmill.run_options import RunOptions
 from feedmill.runs import run_feeds
 from feedmill.schema import Constraints, Field, Schema
 from feedmill.stores.protocol import LaneOutcome, RangePart, RunInfo
-from feedmill.stores.transaction import Transaction, count, text
+from feedmill.stores.transaction import Transaction, count
 
 READ_TWICE: Final = "--snapshot reads a feed twice, and a stream is gone by then; name a file."
 NO_FEED: Final = -1
@@ -245,13 +245,11 @@ class Snapshot:
             return
         transaction.execute("DROP TABLE IF EXISTS feedmill_gone")
         transaction.execute(_GONE)
-        gone = [
-            (text(dealer), text(sku))
-            for dealer, sku in transaction.execute("SELECT dealer_code, sku FROM feedmill_gone ORDER BY r")
-        ]
-        self._guard(transaction, len(gone))
+        [(gone,)] = transaction.execute("SELECT count(*) FROM feedmill_gone")
+        self._guard(transaction, count(gone))
         if gone:
-            with memory.forgetting(transaction, self.listing.fields, gone):
+            offers = "SELECT dealer_code, sku FROM feedmill_gone"
+            with memory.forgetting(transaction, self.listing.fields, offers):
                 transaction.execute(_MARK, (run_id,))
             _tell(database, transaction, run_id)
         transaction.execute("DROP TABLE feedmill_gone")
