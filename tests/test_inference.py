@@ -216,3 +216,26 @@ def test_what_is_sniffed_does_not_stand_in_the_schema(
     told = capsys.readouterr()
     assert [each["name"] for each in json.loads(told.out)["fields"]] == ["이름", "값"]
     assert told.err.startswith("encoding cp949: ")
+
+
+def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"  # as R's write.csv writes it, and pandas' to_csv
+    path.write_text('"","width","kind"\n"1",5.1,"a"\n"2",4.9,"b"\n')
+    found = infer(str(path))
+    assert [(each.name, each.type) for each in found.schema.fields] == [
+        ("field1", "integer"),
+        ("width", "number"),
+        ("kind", "string"),
+    ]
+    assert validate(str(path), found.schema).successes == 2
+
+
+def test_columns_that_cannot_be_told_apart_are_refused_by_the_feeds_name(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("a,b,a\n1,2,3\n")
+    with pytest.raises(UsageError, match=r"twice\.csv: the header has 2 columns named 'a'.*--no-header"):
+        infer(str(path))
+    path = tmp_path / "nameless.jsonl"
+    path.write_text('{"a": 1, "": 2}\n')
+    with pytest.raises(UsageError, match=r"nameless\.jsonl: a record has a key without a name"):
+        infer(str(path), options=RunOptions(dialect=Dialect(format="jsonl")))

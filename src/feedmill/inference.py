@@ -50,9 +50,9 @@ def infer(feeds: Sequence[Source] | Source, *, options: RunOptions = DEFAULT_OPT
     Parameters
     ----------
     feeds : str or object, or a sequence of them
-        Paths, globs, or ``-``: delimited text, or JSON Lines. Without a header columns are called ``field1``,
-        ``field2`` and so on; those of JSON Lines are all the keys there are, in the order in which they come.
-        Parquet and Arrow files, and objects that offer an Arrow stream.
+        Paths, globs, or ``-``: delimited text, or JSON Lines. Columns without a name are called ``field1``,
+        ``field2`` and so on, by their place; those of JSON Lines are all the keys there are, in the order in
+        which they come. Parquet and Arrow files, and objects that offer an Arrow stream.
     options : RunOptions
         Its dialect, workers and chunk_size count.
 
@@ -106,7 +106,7 @@ def _columns(
     if isinstance(reader, ArrowReader):
         fields = reader.fields()
     elif reader.columns is not None:
-        fields = tuple(map(Field, reader.columns))
+        fields = _named(reader.columns, reader)
     elif reader.dialect.format == "jsonl":
         fields = known or _keys(sources, options, pool)
     else:
@@ -116,6 +116,20 @@ def _columns(
     if not fields:
         raise UsageError(f"feed {reader.name}: it has no records, so nothing is known of its columns.")
     return fields, chunks
+
+
+def _named(columns: Sequence[str], reader: Reader) -> tuple[Field, ...]:
+    """Declare the columns of a header, which have to differ."""
+    fields = {name: Field(name) for name in columns}
+    if len(fields) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        dialect = reader.dialect
+        above = dialect.skip_rows + dialect.header_rows[-1]
+        raise UsageError(
+            f"feed {reader.name}: the header has {columns.count(twice)} columns named {twice!r}; rename all "
+            f"but one, or leave the header out: --skip-rows {above} --no-header"
+        )
+    return tuple(fields.values())
 
 
 def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
@@ -149,6 +163,8 @@ def _keys(feeds: Sequence[Source], options: RunOptions, pool: WorkerPool) -> tup
                     keys.setdefault(key, set()).update(kinds)
                 if len(keys) > MOST_KEYS:
                     raise UsageError(f"feed {reader.name}: it has more than {MOST_KEYS:,} different keys.")
+                if "" in keys:
+                    raise UsageError(f"feed {reader.name}: a record has a key without a name; give it one.")
     return tuple(
         Field(key, kinds.pop() if len(kinds) == 1 else "any" if kinds else "string")
         for key, kinds in keys.items()

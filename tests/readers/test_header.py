@@ -134,7 +134,7 @@ class TestReading:
         [
             (b"a,b,c\n", Dialect(), ("a", "b", "c")),
             (b'"a,1","b ""2""","c\nd"\r\n', Dialect(), ("a,1", 'b "2"', "c\nd")),
-            (b"a,,\n", Dialect(), ("a", "", "")),
+            (b"a,,\n", Dialect(), ("a", "field2", "field3")),
             (b"a;b", Dialect(delimiter=";"), ("a", "b")),
             (b"a, b\n", Dialect(skip_initial_space=True), ("a", "b")),
             (b"a\\,b,c\n", Dialect(quote=None, escape="\\"), ("a,b", "c")),
@@ -151,6 +151,11 @@ class TestReading:
     def test_rows_are_joined_column_by_column(self) -> None:
         rows = [b"size,,price\n", b"w,h,\n", b"cm,cm\n"]
         assert read_columns(rows, Dialect(header_join="-"), "f") == ("size-w-cm", "h-cm", "price")
+
+    def test_a_column_without_a_name_is_called_by_its_place(self) -> None:
+        assert read_columns([b',"",sku,'], Dialect(), "f") == ("field1", "field2", "sku", "field4")
+        rows = [b"size,", b"w,"]
+        assert read_columns(rows, Dialect(), "f") == ("size w", "field2")
 
     def test_a_thousand_columns_are_columns(self) -> None:
         row = ",".join(f"c{n}" for n in range(MAX_COLUMNS)).encode()

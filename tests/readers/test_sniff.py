@@ -40,12 +40,46 @@ def test_a_line_cut_by_the_sample_does_not_count() -> None:
 
 @pytest.mark.parametrize(
     ("first", "header"),
-    [("sku,price", True), ("A-1,12.50", False), ("x,x", False), (",price", False), ("id,2024-01-05", False)],
+    [
+        ("sku,price", True),
+        ("A-1,12.50", False),
+        ("x,x", False),
+        (",price", True),  # row names, as R and pandas write them
+        ("sku,", False),
+        ("id,2024-01-05", False),
+    ],
 )
 def test_the_first_record_names_columns_or_holds_values(first: str, header: bool) -> None:
     guess = sniff(f"{first}\nB-1,13.50\nB-2,14.50\n".encode())
     assert guess.dialect.header is header
     assert guess.evidence[3].startswith("header yes" if header else "header no")
+
+
+def test_a_delimiter_at_the_end_of_every_record_is_no_value() -> None:
+    assert sniff(b"sku|price|\nB-1|13.50|\nB-2|14.50|\n").dialect.header is True
+    assert (
+        sniff(b"B-0|x|\nB-1|y|note\nB-2|z|\n")
+        .evidence[3]
+        .startswith("header no: the first record has an empty")
+    )
+
+
+def test_the_header_is_the_first_record_also_where_it_has_other_cells_than_those_below() -> None:
+    for first in (b"sku,size,price,note", b"sku,size"):
+        guess = sniff(first + b"\nA-1,3,1.50\nA-2,4,2.50\n")
+        assert guess.evidence[1] == "delimiter ',': 2 of 3 records have 3 cells"
+        assert guess.dialect.header is True
+        assert (
+            guess.evidence[3]
+            == f"header yes: the first record holds {len(first.split(b','))} different words"
+        )
+    assert sniff(b"1.50,x\nsku,size,price\na,b,c\n").dialect.header is False
+
+
+def test_a_first_record_that_cannot_be_read_says_nothing_about_the_header() -> None:
+    guess = sniff(b"s\0ku,price\nA-1,x\nA-2,y\n", Dialect(header=False))
+    assert guess.dialect.header is False
+    assert guess.evidence[3] == "header as it was: the first record cannot be read"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ def read_columns(rows: Sequence[bytes], dialect: Dialect, feed: str) -> tuple[st
     Returns
     -------
     tuple of str
-        The columns' names as they stand there; with several rows, the non-empty parts joined.
+        The columns' names as they stand there; with several rows, the non-empty parts joined. A column that
+        has none is called by its place, ``field1`` and so on, as all are where there is no header.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def read_columns(rows: Sequence[bytes], dialect: Dialect, feed: str) -> tuple[st
     parts = [split_cells(row, dialect, feed) for row in rows]
     width = max(map(len, parts), default=0)
     padded = [cells + [""] * (width - len(cells)) for cells in parts]
-    return tuple(dialect.header_join.join(filter(None, names)) for names in zip(*padded, strict=True))
+    names = (dialect.header_join.join(filter(None, each)) for each in zip(*padded, strict=True))
+    return tuple(name or f"field{place}" for place, name in enumerate(names, 1))
 
 
 def split_cells(record: bytes, dialect: Dialect, feed: str) -> list[str]:

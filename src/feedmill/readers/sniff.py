@@ -36,7 +36,7 @@ _LEAST_HANGUL: Final = 2
 _HANGUL_SHARE: Final = (
     0.8  # of what is beyond ASCII: signs and Hanja are rare, and in Chinese half is no Hangul
 )
-_VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|")  # what no column is called
+_VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")  # what no column is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     counted = f"{best.agreeing} of {best.records} records have {best.width} cells"
     said.append(f"delimiter {best.dialect.delimiter!r}: {counted}")
     quotes, reason = _quote_of(data, best)
-    header, because = _header_of(data, quotes, best.width)
+    header, because = _header_of(data, quotes)
     return Sniffed(dataclasses.replace(quotes, header=header), (*said, reason, because))
 
 
@@ -191,7 +191,15 @@ def _try(data: bytes, base: Dialect, delimiter: str) -> _Trial:
     """Count the cells of each record with the kernel."""
     quote = None if base.quote == delimiter else base.quote
     dialect = dataclasses.replace(base, delimiter=delimiter, quote=quote, format="csv", encoding="utf-8")
-    longest = max((line.count(delimiter.encode()) for line in data.splitlines()), default=0)
+    widths, damaged = _widths_of(data, dialect)
+    (usual, agreeing), *_ = Counter(widths).most_common(1) or [(0, 0)]
+    found = dataclasses.replace(dialect, encoding=base.encoding)
+    return _Trial(found, usual, agreeing, len(widths), len(damaged))
+
+
+def _widths_of(data: bytes, dialect: Dialect) -> tuple[list[int], set[int]]:
+    """Count the cells of each record, and say which records, from 0, are damaged."""
+    longest = max((line.count(dialect.delimiter.encode()) for line in data.splitlines()), default=0)
     width = min(longest + 1, MAX_COLUMNS)
     batch = text_plan(width, dialect).parse(data)
     missing: Counter[int] = Counter()
@@ -201,10 +209,7 @@ def _try(data: bytes, base: Dialect, delimiter: str) -> _Trial:
             missing[record] += 1
         elif code in {Code.BAD_QUOTE, Code.UNCLOSED_QUOTE}:
             damaged.add(record)
-    widths = Counter(width - missing[record] for record in range(batch.records))
-    (usual, agreeing), *_ = widths.most_common(1) or [(0, 0)]
-    found = dataclasses.replace(dialect, encoding=base.encoding)
-    return _Trial(found, usual, agreeing, batch.records, len(damaged))
+    return [width - missing[record] for record in range(batch.records)], damaged
 
 
 def _quote_of(data: bytes, best: _Trial) -> tuple[Dialect, str]:
@@ -230,15 +235,23 @@ def _quote_of(data: bytes, best: _Trial) -> tuple[Dialect, str]:
     )
 
 
-def _header_of(data: bytes, dialect: Dialect, width: int) -> tuple[bool, str]:
-    """Guess whether the first record names columns."""
+def _header_of(data: bytes, dialect: Dialect) -> tuple[bool, str]:
+    """Guess whether the first record names columns; it may have other cells than the records below it."""
     plain = dataclasses.replace(dialect, encoding="utf-8", keep_bad_quotes=True)
-    rows = text_plan(width, plain).parse(data).tuples()
-    first = [str(cell).strip() for cell in rows[0]] if rows else []
-    values = [cell for cell in first if _VALUE.fullmatch(cell)]
+    (width, *_), _ = _widths_of(data, plain)
+    batch = text_plan(width, plain).parse(data)
+    if any(record == 0 for _code, _field, record, *_ in batch.rejects()):
+        return dialect.header, "header as it was: the first record cannot be read"
+    first, *others = [[str(cell).strip() for cell in row] for row in batch.tuples()]
+    # Row names have no name themselves, and nothing is behind a delimiter at the end of a record.
+    unnamed = [place for place, cell in enumerate(first) if not cell]
+    if any(place and any(row[place] for row in others) for place in unnamed):
+        return False, "header no: the first record has an empty cell, which names no column"
+    names = [cell for cell in first if cell]
+    values = [name for name in names if _VALUE.fullmatch(name)]
     if values:
         shown = ", ".join(repr(cell) for cell in values[:3])
         return False, f"header no: the first record holds {shown}, which name no column"
-    if len(set(first)) < len(first):
+    if len(set(names)) < len(names):
         return False, "header no: the first record repeats a value"
-    return True, f"header yes: the first record holds {len(first)} different words"
+    return True, f"header yes: the first record holds {len(names)} different words"
