@@ -239,3 +239,12 @@ def test_columns_that_cannot_be_told_apart_are_refused_by_the_feeds_name(tmp_pat
     path.write_text('{"a": 1, "": 2}\n')
     with pytest.raises(UsageError, match=r"nameless\.jsonl: a record has a key without a name"):
         infer(str(path), options=RunOptions(dialect=Dialect(format="jsonl")))
+
+
+@pytest.mark.parametrize("first", ["3,2,a title", "1,2,3,4,5,6,7,8,9,10,11,12", "one"])
+def test_without_a_header_most_records_say_how_many_columns_there_are(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text(first + "\n" + "1,2.5,x,y,z\n" * 3)
+    found = infer(str(path), options=RunOptions(dialect=Dialect(header=False)))
+    assert (len(found.schema.fields), found.records, found.unreadable) == (5, 4, 1)
+    assert found.schema.fields[1].type == "number"

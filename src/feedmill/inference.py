@@ -16,6 +16,7 @@ else it reads as.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -133,14 +134,18 @@ def _named(columns: Sequence[str], reader: Reader) -> tuple[Field, ...]:
 
 
 def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
-    """Name the columns of a feed without a header, as many as its first record has cells."""
+    """Name the columns of a feed without a header, as many as most of its first records have cells."""
     width = 1
     while first:
         plan = Plan(Schema(tuple(Field(f"field{number + 1}") for number in range(width))), dialect)
         batch = plan.parse(first[0].data, first[0].size, damage=first[0].damage)
-        of_first = [code for code, _, record, *_ in batch.rejects() if record == 0]
-        if Code.EXTRA_CELL not in of_first:
-            return plan.names[: width - of_first.count(Code.MISSING_CELL)]
+        found = [(code, record) for code, _, record, *_ in batch.rejects()]
+        wider = {record for code, record in found if code == Code.EXTRA_CELL}
+        if 2 * len(wider) <= batch.records:
+            missing = Counter(record for code, record in found if code == Code.MISSING_CELL)
+            fitting = (record for record in range(batch.records) if record not in wider)
+            widths = Counter(width - missing[record] for record in fitting)
+            return plan.names[: max(widths, key=widths.__getitem__, default=0)]
         width *= 2
     return ()
 
