@@ -28,7 +28,6 @@ from feedmill.cli import main
 from feedmill.pipeline import ranges
 from feedmill.products.database import SqlDatabase
 from feedmill.products.journal import SqlIntegrations
-from feedmill.products.memory import Memory
 from feedmill.products.snapshot import Snapshot
 from feedmill.stores import ledger, retry
 from feedmill.stores.protocol import LaneOutcome, RangePart
@@ -95,9 +94,9 @@ def die_in_the_ending() -> None:
     discontinue, finish = Snapshot.discontinue, SqlIntegrations.finish
 
     def counted[T: Transaction](
-        self: Snapshot, database: SqlDatabase[T], transaction: T, run_id: str, memory: Memory[T]
+        self: Snapshot, database: SqlDatabase[T], transaction: T, run_id: str, owner: str
     ) -> None:
-        discontinue(self, database, cast("T", Counted(transaction)), run_id, memory)
+        discontinue(self, database, cast("T", Counted(transaction)), run_id, owner)
 
     def finished[T: Transaction](self: SqlIntegrations[T]) -> None:
         finish(self)

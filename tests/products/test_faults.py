@@ -212,8 +212,8 @@ def test_two_processes_on_one_source_double_nothing(
             barrier.wait(60)
         upsert(self, *arguments)
 
-    def begin_together(self: SqlIntegrations[Any], run: RunInfo) -> RunInfo:
-        effective = begin(self, run)
+    def begin_together(self: SqlIntegrations[Any], run: RunInfo, **how: bool) -> RunInfo:
+        effective = begin(self, run, **how)
         barrier.wait(60)
         return effective
 

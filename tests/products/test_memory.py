@@ -86,28 +86,70 @@ def test_what_others_change_is_noticed(
 
 
 @pytest.mark.parametrize(
-    ("staged", "outcomes"),
+    ("staged", "outcomes", "wanted"),
     [
-        (Row(sku="s0001", price="1.00"), Outcomes(inserted=1, updated=1, unchanged=2)),
-        (Row(sku="s0001", title="Mug"), Outcomes(inserted=1, updated=1, unchanged=2)),
-        (Row(sku="s0003"), Outcomes(unchanged=4)),
-        (Row(sku="s0002"), Outcomes(inserted=1, unchanged=3)),
+        (Row(sku="s0001", price="1.00"), Outcomes(inserted=1, updated=1, unchanged=2), 2),
+        (Row(sku="s0001", title="Mug"), Outcomes(inserted=1, updated=1, unchanged=2), 2),
+        (Row(dealer_code="d2", sku="s0001", title="Mug"), Outcomes(inserted=1, updated=1, unchanged=2), 2),
+        (Row(sku="s0003"), Outcomes(unchanged=4), 1),
+        (Row(sku="s0002"), Outcomes(inserted=1, unchanged=3), 1),
     ],
-    ids=["offer", "product", "new", "nothing"],
+    ids=["offer", "product", "product of another dealer", "new", "nothing"],
 )
 def test_what_the_staging_table_brings_is_noticed(
-    sql_rig: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, staged: Row, outcomes: Outcomes
+    sql_rig: SqlRig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    staged: Row,
+    outcomes: Outcomes,
+    wanted: int,
 ) -> None:
-    """Such runs keep no hashes: what they change is noticed as what others change is."""
+    """Of what it changes nothing is known any more, and of all else the same as before."""
     process(sql_rig, write_feed(tmp_path / "a.csv", rows(3)))
     stage(sql_rig, [staged])
     with sql_rig.staged() as (job, table):
         assert job.execute(table).report.successes == 1
     feed = write_feed(tmp_path / "b.csv", rows(4))
-    assert process(sql_rig, feed).report.outcomes == outcomes
+    with counted(monkeypatch) as sent:
+        assert process(sql_rig, feed).report.outcomes == outcomes
+    assert sum(sent) == wanted
     with counted(monkeypatch) as sent:
         assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=4)
     assert sum(sent) == 0
+
+
+def test_a_run_notices_the_staging_table_while_it_lasts(sql_rig: SqlRig, tmp_path: Path) -> None:
+    feed = write_feed(tmp_path / "a.csv", rows(3))
+    process(sql_rig, feed)
+    stage(sql_rig, [Row(sku="s0001", price="1.00")])
+    with sql_rig.job() as job:
+        begin = job.integrations.begin
+
+        def overtaken(run: object, **how: bool) -> object:
+            effective = begin(run, **how)
+            with sql_rig.staged() as (other, table):
+                assert other.execute(table).report.outcomes == Outcomes(updated=1)
+            return effective
+
+        job.integrations.begin = overtaken
+        assert job.execute(feed).report.outcomes == Outcomes(updated=1, unchanged=2)
+    assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=3)
+
+
+def test_of_much_that_the_staging_table_brings_all_is_forgotten(
+    sql_rig: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read so many entries would take longer than to compare the records."""
+    monkeypatch.setattr("feedmill.products.forgetting.MAX_OFFERS", 10)
+    monkeypatch.setattr("feedmill.products.forgetting.LOOK_ROWS", 1)
+    feed = write_feed(tmp_path / "a.csv", rows(3))
+    process(sql_rig, feed)
+    for price in range(1, 7):
+        stage(sql_rig, rows(3, price=f"{price}.00"))
+        with sql_rig.staged() as (job, table):
+            assert job.execute(table).report.outcomes == Outcomes(updated=3)
+    assert sql_rig.query("SELECT sum(length(entries)) FROM feedmill_hashes") == [((3 + 5 * 3) * 40,)]
+    assert process(sql_rig, feed).report.outcomes == Outcomes(updated=3)
 
 
 def test_a_change_is_noticed_that_began_before_the_run(postgres: PostgresRig, tmp_path: Path) -> None:
@@ -292,8 +334,8 @@ def test_of_two_runs_at_a_time_the_last_keeps_the_hashes(sql_rig: SqlRig, tmp_pa
     with sql_rig.job() as job:
         begin = job.integrations.begin
 
-        def overtaken(run: object) -> object:
-            effective = begin(run)
+        def overtaken(run: object, **how: bool) -> object:
+            effective = begin(run, **how)
             process(sql_rig, feed)
             return effective
 
@@ -333,8 +375,8 @@ def test_a_change_is_noticed_while_the_run_lasts(sql_rig: SqlRig, tmp_path: Path
     with sql_rig.job() as job:
         begin = job.integrations.begin
 
-        def meddled(run: object) -> object:
-            effective = begin(run)
+        def meddled(run: object, **how: bool) -> object:
+            effective = begin(run, **how)
             sql_rig.execute("UPDATE product_dealers SET price = 1")
             return effective
 

@@ -206,7 +206,7 @@ def test_of_many_that_are_gone_nothing_is_known(
     stocked: SqlRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their keys are not read either; the next run compares all records with the tables."""
-    monkeypatch.setattr("feedmill.products.memory.SLACK_ENTRIES", 1)
+    monkeypatch.setattr("feedmill.products.forgetting.MAX_OFFERS", 1)
     assert snapshot(stocked, write_feed(tmp_path / "b.csv", rows(4))).discontinued == 2
     assert len(stocked.query("SELECT 1 FROM feedmill_outside")) == 1
     report = process_feeds(str(tmp_path / "all.csv"), url_of(stocked))

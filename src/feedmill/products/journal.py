@@ -10,6 +10,7 @@ from feedmill.errors import StoreError, UsageError
 from feedmill.kernel import Batch, kernel_batch
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer, Failure, Success
+from feedmill.products.forgetting import forgetting_changes
 from feedmill.products.lists import FailureList, SuccessList
 from feedmill.products.lot import SqlLot
 from feedmill.products.memory import EVERYTHING, LaneMemory, Memory
@@ -58,8 +59,8 @@ class SqlIntegrations[T: Transaction]:
         self._snapshot = snapshot
         self._ledger: Ledger | None = None
 
-    def begin(self, run: RunInfo) -> RunInfo:
-        """Register the run, or find the one to resume."""
+    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
+        """Register the run, or find the one to resume; one over the staging table keeps no hashes."""
         target = TARGET
         if self._snapshot is not None:
             self._snapshot.check(run)
@@ -71,7 +72,8 @@ class SqlIntegrations[T: Transaction]:
             effective = session.transact(
                 lambda transaction: ledger.begin(transaction, run, target, self.lanes, beginning)
             )
-            self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
+            if not is_staged:
+                self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
         finally:
             session.close()
         self._ledger = Ledger(effective)
@@ -114,8 +116,9 @@ class SqlIntegrations[T: Transaction]:
         is_first = self._ledger.finish(transaction)
         if self._snapshot is not None:
             if is_first:
-                self._snapshot.discontinue(self.database, transaction, run_id, self._memory)
+                self._snapshot.discontinue(self.database, transaction, run_id, self._memory.owner)
             self._snapshot.recount(transaction, run_id)
+        self._memory.release(transaction)
 
     def hurry(self) -> None:
         """Wait less for a database that does not answer."""
@@ -197,8 +200,9 @@ class SqlLane[T: Transaction]:
         """Stage a part and do `work` on it, in a given transaction, once."""
         if not self._ledger.claim(transaction, part):
             return self._ledger.outcome(transaction, part)
-        self._database.fill(transaction, part)
-        outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))
+        with forgetting_changes(self._database, transaction, part):
+            self._database.fill(transaction, part)
+            outcome = work(SqlLot(self._database, transaction, self._ledger.run, part))
         self._ledger.note(transaction, part, outcome)
         return outcome
 

@@ -17,6 +17,9 @@ begins and there is such a note, it waits for everyone who is writing just then,
 them anew while it compares every record with the database. So does ``--verify``. Of two runs at the same time
 the one that began last is the owner; to it the other one is somebody else.
 
+A run is the owner to its end. After it, a transaction over the staging table changes products without a note,
+too, and says of which offers and products nothing is known any more; see `forgetting`.
+
 Each part looks for a note, too, and for another owner, before it leaves anything out: a record that is left
 out stood in the tables when its transaction began.
 
@@ -38,19 +41,17 @@ import logging
 import secrets
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
 
-from feedmill.kernel import Batch, Builder, Contents, Known, Plan, kernel_batch, record_plan
+from feedmill.kernel import Batch, Contents, Known, Plan, kernel_batch
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import FEED_COLUMNS, KEY, LANE_KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
 from feedmill.products.staged import columns_of
-from feedmill.schema import Field, Schema
 from feedmill.stores.protocol import LaneOutcome, LaneReject, RangePart
-from feedmill.stores.transaction import Session, Transaction, Value, count
+from feedmill.stores.transaction import Session, Transaction, count
 
 MAX_RECORDS: Final = 4_000_000
 """Records that are remembered at most: 190 MB."""
@@ -61,6 +62,9 @@ SLACK_ENTRIES: Final = 100_000
 
 BLOCK_BYTES: Final = ENTRY_BYTES << 16
 """Of entries that are rewritten; PostgreSQL's values end at 1 GB."""
+
+NOBODY: Final = ""
+"""The owner while no run is under way."""
 
 READ_ENTRIES: Final = "SELECT entries FROM feedmill_hashes ORDER BY id"
 IS_SOUND: Final = (
@@ -112,6 +116,11 @@ class Memory[T: Transaction]:
     leaves_out : bool
         Whether records are left out by them.
 
+    Attributes
+    ----------
+    owner : str
+        What the run is called in ``feedmill_memory``; `NOBODY` of one that does without.
+
     Thread safety
     -------------
     `begin`: one thread; after it, all else: any thread, and a lane's share belongs to that lane
@@ -121,9 +130,9 @@ class Memory[T: Transaction]:
         self._database = database
         self._is_trusted = is_trusted
         self._leaves_out = leaves_out
-        self._owner = ""
+        self.owner = NOBODY
         self._seed = 0
-        self._known: list[Known] = []  # of each lane, until it takes it
+        self._known: list[Known] = []  # of each lane
         self._lock = threading.Lock()
         self._contents: dict[Plan, Contents] = {}  # guarded by _lock
 
@@ -131,48 +140,39 @@ class Memory[T: Transaction]:
         """Become the owner, and read what is known; not in a rehearsal, which would hold up other runs."""
         if self._database.rehearses:
             return
-        self._owner = owner if session.transact(lambda transaction: self._claim(transaction, owner)) else ""
+        self.owner = (
+            owner if session.transact(lambda transaction: self._claim(transaction, owner)) else NOBODY
+        )
 
     def prepare(self, batch: Batch) -> None:
         """Hash what a batch's records say, before anybody else sees it."""
-        if self._owner:
+        if self.owner != NOBODY:
             batch.hash_rows(self.contents_of(batch.plan))
 
     def contents_of(self, plan: Plan) -> Contents:
         """Say what a plan's records are known by; the same object each time."""
         with self._lock:
             if plan not in self._contents:
-                self._contents[plan] = _contents(plan, self._seed)
+                self._contents[plan] = contents_of(plan, self._seed)
             return self._contents[plan]
 
     def lane(self, number: int) -> LaneMemory[T] | None:
-        """Make a lane's share, once; None in a run that does without."""
-        if not self._owner:
+        """Make a lane's share; None in a run that does without."""
+        if self.owner == NOBODY:
             return None
-        known, self._known[number] = self._known[number], Known()
-        return LaneMemory(self, self._database, self._owner, known, leaves_out=self._leaves_out)
+        return LaneMemory(self, self._database, self._known[number], leaves_out=self._leaves_out)
 
-    @contextmanager
-    def forgetting(self, transaction: T, fields: tuple[Field, Field], offers: str) -> Iterator[None]:
-        """Let the block change offers, of which nothing is known any more.
+    def release(self, transaction: T) -> None:
+        """Be the owner no more, in the transaction that ends the run."""
+        if self.owner != NOBODY:
+            transaction.execute(
+                "UPDATE feedmill_memory SET owner = ?, compacted = ? WHERE owner = ?",
+                (NOBODY, self._records, self.owner),
+            )
 
-        Parameters
-        ----------
-        transaction : Transaction
-        fields : tuple of Field
-            What dealer_code and sku are in the schema.
-        offers : str
-            The query for these two of each offer. Of more than `SLACK_ENTRIES` all is forgotten.
-        """
-        entries = b""
-        if self._owner:
-            keys = transaction.execute(f"{offers} LIMIT {SLACK_ENTRIES + 1}")
-            entries = _forgotten(fields, keys) if len(keys) <= SLACK_ENTRIES else b""
-        is_noted = bool(entries) and self._database.open_memory(transaction, self._owner)
-        yield
-        if is_noted:
-            _store(transaction, entries)
-            self._database.close_memory(transaction)
+    @property
+    def _records(self) -> int:
+        return sum(map(len, self._known))
 
     def _claim(self, transaction: T, owner: str) -> bool:
         database = self._database
@@ -216,7 +216,7 @@ class Memory[T: Transaction]:
         self._know(min(expected, MAX_RECORDS))
         for block in self._database.blobs(transaction, READ_ENTRIES):
             self._load(block)
-        records = sum(map(len, self._known))
+        records = self._records
         if _are_many(entries, records):
             self._know(0)
             self._rewrite(transaction, records)
@@ -233,7 +233,7 @@ class Memory[T: Transaction]:
         transaction.execute("DELETE FROM feedmill_hashes")
         for start in range(0, len(kept), BLOCK_BYTES):
             block = kept[start : start + BLOCK_BYTES]
-            _store(transaction, block)
+            store(transaction, block)
             self._load(block)
 
     def _know(self, records: int) -> None:
@@ -261,11 +261,11 @@ class LaneMemory[T: Transaction]:
     """
 
     def __init__(
-        self, memory: Memory[T], database: SqlDatabase[T], owner: str, known: Known, *, leaves_out: bool
+        self, memory: Memory[T], database: SqlDatabase[T], known: Known, *, leaves_out: bool
     ) -> None:
         self._memory = memory
         self._database = database
-        self._owner = owner
+        self._owner = memory.owner
         self._known: Known | None = known  # None when it counts no more
         self._leaves_out = leaves_out
         # Of the part in hand: a part that is tried again is the same one, though what is known has changed.
@@ -297,7 +297,7 @@ class LaneMemory[T: Transaction]:
         """Store the hashes of what was accepted, and end what `open` began."""
         entries = self._choice.entries + self._forget(part, outcome.rejects)
         if entries:
-            _store(transaction, entries)
+            store(transaction, entries)
         self._database.close_memory(transaction)
 
     def end(self, part: RangePart, outcome: LaneOutcome) -> None:
@@ -306,7 +306,7 @@ class LaneMemory[T: Transaction]:
         if self._known is None:
             return
         if outcome.replayed and part.slices:
-            self._known.forget(_batches(part), part.lane, part.lanes, self._contents_of(part))
+            self._known.forget(batches_of(part), part.lane, part.lanes, self._contents_of(part))
         if len(self._known) > MAX_RECORDS // part.lanes:
             _log.info("more than %d records: unchanged ones will be compared there", MAX_RECORDS)
             self._give_up()
@@ -320,29 +320,33 @@ class LaneMemory[T: Transaction]:
             return EVERYTHING
         contents = self._contents_of(part)
         return Choice(
-            *known.choose(_batches(part), part.lane, part.lanes, contents, everything=not self._leaves_out)
+            *known.choose(batches_of(part), part.lane, part.lanes, contents, everything=not self._leaves_out)
         )
 
     def _forget(self, part: RangePart, rejects: Sequence[LaneReject]) -> bytes:
         if self._known is None or not rejects:
             return b""
-        bases = [piece.record_base for piece in part.slices]
-        records = []
-        for reject in rejects:
-            place = bisect_left(bases, reject.record) - 1
-            records.append((place, reject.record - bases[place] - 1))
+        records = places_of(part, [reject.record for reject in rejects])
         contents = self._contents_of(part)
-        return self._known.forget(_batches(part), part.lane, part.lanes, contents, records=records)
+        return self._known.forget(batches_of(part), part.lane, part.lanes, contents, records=records)
 
     def _contents_of(self, part: RangePart) -> Contents:
         return self._memory.contents_of(part.slices[0].batch.plan)
 
 
-def _batches(part: RangePart) -> list[Batch]:
+def batches_of(part: RangePart) -> list[Batch]:
+    """List a part's batches."""
     return [kernel_batch(piece.batch) for piece in part.slices]
 
 
-def _contents(plan: Plan, seed: int) -> Contents:
+def places_of(part: RangePart, records: Sequence[int]) -> list[tuple[int, int]]:
+    """Say in which batch good records of a part are, and which of its records, from 0."""
+    bases = [piece.record_base for piece in part.slices]
+    batches = [bisect_left(bases, record) - 1 for record in records]
+    return [(batch, record - bases[batch] - 1) for batch, record in zip(batches, records, strict=True)]
+
+
+def contents_of(plan: Plan, seed: int = 0) -> Contents:
     """Say what a plan's records are known by; of columns that the feed lacks they say nothing."""
     fed = columns_of(plan)
     # What is hashed of a decimal is its digits: with another scale the same ones are another number.
@@ -365,15 +369,9 @@ def _contents(plan: Plan, seed: int) -> Contents:
     )
 
 
-def _forgotten(fields: tuple[Field, Field], keys: Sequence[tuple[Value, ...]]) -> bytes:
-    """Write entries that say nothing is known of some offers; none if a key does not fit the schema."""
-    builder = Builder(record_plan(Schema(fields, missing_values=())), len(keys))
-    for number, key in enumerate(keys):
-        if not builder.add(dict(zip(KEY, key, strict=True)), number, 0, 0):
-            return b""
-    batch = builder.finish(len(keys), 0)
-    return Known().forget([batch], 0, 1, Contents([0, 1], [1], [1], [0]))
-
-
-def _store(transaction: Transaction, entries: bytes) -> None:
-    transaction.execute("INSERT INTO feedmill_hashes (entries) VALUES (?)", (entries,))
+def store(transaction: Transaction, entries: bytes) -> int:
+    """Append entries; return how many rows have been so far, about."""
+    [(number,)] = transaction.execute(
+        "INSERT INTO feedmill_hashes (entries) VALUES (?) RETURNING id", (entries,)
+    )
+    return count(number)

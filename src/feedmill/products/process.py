@@ -117,7 +117,8 @@ class ProcessProducts[L: Lot]:
             paths = find_feeds([feeds] if isinstance(feeds, str) else feeds)
             report = run_feeds(paths, self.schema, ProductSink(self), options=self.options, lane_key=LANE_KEY)
         else:
-            report = feeds.run(self.schema, ProductSink(self), self.apply, self.options)
+            sink = ProductSink(self, is_staged=True)
+            report = feeds.run(self.schema, sink, self.apply, self.options)
         return Output(
             report, self.integrations.successes(report.run_id), self.integrations.failures(report.run_id)
         )
@@ -147,13 +148,14 @@ class ProductSink[L: Lot]:
 
     takes_failures = True
 
-    def __init__(self, job: ProcessProducts[L]) -> None:
+    def __init__(self, job: ProcessProducts[L], *, is_staged: bool = False) -> None:
         self._job = job
+        self._is_staged = is_staged
         self.lanes = job.integrations.lanes
 
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
-        return self._job.integrations.begin(run)
+        return self._job.integrations.begin(run, is_staged=self._is_staged)
 
     def prepare(self, batch: Batch) -> None:
         """Show the journal a batch, in the worker's thread."""

@@ -140,8 +140,8 @@ class ProductIntegrationRepository[L: Lot](Protocol):
 
     lanes: int
 
-    def begin(self, run: RunInfo) -> RunInfo:
-        """Register the run, or find the one to resume."""
+    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
+        """Register the run, or find the one to resume; `is_staged` are the records of `StagedRecords`."""
 
     def prepare(self, batch: Batch) -> None:
         """Look at a batch in the worker that has made it; see `feedmill.stores.protocol`."""

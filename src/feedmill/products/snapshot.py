@@ -30,7 +30,7 @@ from feedmill.errors import TooManyDiscontinuedError, UsageError
 from feedmill.pipeline import FailureLimit
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import KEY, OFFER_COLUMNS, PRODUCT_COLUMNS
-from feedmill.products.memory import Memory
+from feedmill.products.forgetting import forgetting_offers
 from feedmill.readers.blocks import STDIN
 from feedmill.report import Report
 from feedmill.run_options import RunOptions
@@ -226,9 +226,9 @@ class Snapshot:
             raise UsageError(f"{', '.join(run.feeds)}: changed while the run was starting; start it again")
 
     def discontinue[T: Transaction](
-        self, database: SqlDatabase[T], transaction: T, run_id: str, memory: Memory[T]
+        self, database: SqlDatabase[T], transaction: T, run_id: str, owner: str
     ) -> None:
-        """Mark what is not listed, in the transaction that ends the run.
+        """Mark what is not listed, in the transaction that ends the run; to the hashes it is `owner`.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class Snapshot:
         self._guard(transaction, count(gone))
         if gone:
             offers = "SELECT dealer_code, sku FROM feedmill_gone"
-            with memory.forgetting(transaction, self.listing.fields, offers):
+            with forgetting_offers(database, transaction, owner, self.listing.fields, offers):
                 transaction.execute(_MARK, (run_id,))
             _tell(database, transaction, run_id)
         transaction.execute("DROP TABLE feedmill_gone")
