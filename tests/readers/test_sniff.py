@@ -23,6 +23,16 @@ def test_the_delimiter_most_records_agree_on(delimiter: str) -> None:
     assert f"delimiter {delimiter!r}: 21 of 21 records have 4 cells" in guess.evidence
 
 
+def test_a_spreadsheets_word_on_the_delimiter_is_taken() -> None:
+    guess = sniff(b"sep=#\r\nsku#price\r\nA,1#1;50\r\nB,2#2;50\r\n")
+    assert guess.dialect == Dialect(delimiter="#", skip_rows=1)
+    assert guess.evidence[1] == "skip rows: the first says sep=#, as spreadsheets write it"
+    below = sniff(b"a title\nsep=;\na;b\n1;2\n", Dialect(skip_rows=1))
+    assert (below.dialect.delimiter, below.dialect.skip_rows, below.dialect.header) == (";", 2, True)
+    assert sniff(b"sep=x\n1;2\n").dialect.skip_rows == 0
+    assert "no candidate" in sniff(b"sep=;\na;b\n", Dialect(comment=";")).evidence[2]
+
+
 def test_commas_inside_quotes_do_not_count() -> None:
     data = b"name,size\n" + b'"Doe, Jane",3\n"Roe, R",4\n' * 5
     assert sniff(data).evidence[1] == "delimiter ',': 11 of 11 records have 2 cells"

@@ -36,6 +36,7 @@ _LEAST_HANGUL: Final = 2
 _HANGUL_SHARE: Final = (
     0.8  # of what is beyond ASCII: signs and Hanja are rare, and in Chinese half is no Hangul
 )
+_SEPARATOR: Final = re.compile(r"sep=([^\w\s\"']|\t)[\r\n]*")
 _VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")  # what no column is called
 
 
@@ -139,10 +140,17 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     lines = re.findall(f"[^{end}]*{end}|[^{end}]+", text.removeprefix("\ufeff"))[base.skip_rows :]
     if not is_whole and len(lines) > 1:
         del lines[-1]  # it may have been cut
+    possible: tuple[str, ...] = _DELIMITERS
+    if lines and (told := _SEPARATOR.fullmatch(lines[0])):
+        base = dataclasses.replace(base, skip_rows=base.skip_rows + 1)
+        del lines[0]
+        possible = (told[1],)
+        said.append(f"skip rows: the first says sep={told[1]}, as spreadsheets write it")
+    candidates = [delimiter for delimiter in possible if delimiter not in {base.comment, base.escape}]
     data = "".join(lines[:_SAMPLE_RECORDS]).encode()
-    candidates = [delimiter for delimiter in _DELIMITERS if delimiter not in {base.comment, base.escape}]
-    best = max((_try(data, base, delimiter) for delimiter in candidates), key=lambda trial: trial.rank)
-    if not best.rank[0]:
+    trials = [_try(data, base, delimiter) for delimiter in candidates]
+    best = max(trials, key=lambda trial: trial.rank, default=None)
+    if best is None or not best.rank[0]:
         return Sniffed(base, (*said, "delimiter: no candidate splits the records; taken as it was"))
     counted = f"{best.agreeing} of {best.records} records have {best.width} cells"
     said.append(f"delimiter {best.dialect.delimiter!r}: {counted}")
