@@ -22,7 +22,6 @@ a feed that cannot be opened, a header that does not fit; 3 stopped on a fault, 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -269,7 +268,7 @@ def infer_command(feeds: tuple[str, ...], workers: int | None, **arguments: obje
     """Print a Table Schema that accepts feeds, with what was seen in each column."""
     dialect = dialect_of(arguments, feeds, is_output_taken=True)
     options = RunOptions(dialect=dialect, workers=workers)
-    console.hand_out(json.dumps(infer(feeds, options=options).to_descriptor(), indent=2, ensure_ascii=False))
+    console.hand_out(infer(feeds, options=options).to_descriptor())
 
 
 @cli.command("migrate")
@@ -361,6 +360,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code. Faults of usage and of the run are one or two lines on standard error, no traceback.
     """
+    console.escape_what_cannot_be_shown()
     logging.basicConfig(format="feedmill: %(message)s", level=logging.WARNING)
     # What it warns of, a lost connection, feedmill deals with itself and tells if that fails.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

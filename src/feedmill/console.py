@@ -6,6 +6,7 @@ Results go to standard output, so that they can be piped; the bar and errors go 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import platform
 import sys
@@ -13,6 +14,7 @@ import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import click
@@ -100,7 +102,7 @@ class RunDisplay:
 @contextmanager
 def run_display(*, is_quiet: bool, with_bar: bool) -> Iterator[RunDisplay]:
     """Show a run's progress while the block lasts."""
-    if is_quiet or not with_bar or not sys.stderr.isatty():
+    if is_quiet or not with_bar or sys.stderr is None or not sys.stderr.isatty():
         yield RunDisplay(is_quiet=is_quiet, bar=None)
         return
     # Here, as rich takes a tenth of the time in which all of feedmill is imported.
@@ -125,14 +127,27 @@ def say(line: str) -> None:
         warn(f"feedmill: standard output cannot be written: {reason}")
 
 
-def hand_out(text: str) -> None:
-    """Print what a command is for.
+def escape_what_cannot_be_shown() -> None:
+    """Have characters escaped that standard output's encoding lacks, as they are on standard error."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def hand_out(value: object) -> None:
+    """Print the JSON that a command is for.
 
     Raises
     ------
     RunError
         It cannot be written, and its reader has not left.
     """
+    if sys.stdout is None:
+        raise RunError("standard output is closed; name a file or a program for it.")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
     if reason := _print(text):
         raise RunError(f"standard output cannot be written: {reason}; what is there is not all of it.")
 

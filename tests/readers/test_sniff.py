@@ -1,6 +1,7 @@
 """Guesses, and the evidence they come with."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -172,9 +173,11 @@ def test_a_compressed_file_is_looked_into(tmp_path: Path) -> None:
     assert sniff_feed(str(path)).dialect.delimiter == ";"
 
 
-def test_standard_input_cannot_be_guessed() -> None:
-    with pytest.raises(FeedError, match="name the delimiter"):
-        sniff_feed("-")
+def test_what_can_be_read_once_only_cannot_be_guessed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for feed in ("-", str(tmp_path / "pipe")):
+        with pytest.raises(FeedError, match=r"once only, .*name the delimiter"):
+            sniff_feed(feed)
 
 
 def test_an_empty_file_has_no_dialect(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from feedmill.dialect import Dialect
 from feedmill.errors import FeedError
 from feedmill.readers.arrow import is_columnar
 from feedmill.readers.blocks import STDIN
-from feedmill.readers.feeds import open_text
+from feedmill.readers.feeds import is_stream, open_text
 from feedmill.readers.header import MAX_COLUMNS, text_plan
 
 __all__ = ["Sniffed", "sniff", "sniff_feed"]
@@ -80,17 +80,18 @@ def sniff_feed(path: str, dialect: Dialect | None = None) -> Sniffed:
     Parameters
     ----------
     path : str
-        A file; standard input could not be read again afterwards.
+        A file; standard input, or a pipe, could not be read again afterwards.
     dialect : Dialect, optional
         What is known; only row end, delimiter, quote, header and encoding are guessed.
 
     Raises
     ------
     FeedError
-        If it cannot be opened, or is standard input, or a file of columns.
+        If it cannot be opened, or is a stream, or a file of columns.
     """
-    if path == STDIN:
-        raise FeedError("standard input can be read once only, so nothing can be guessed; name the delimiter")
+    if is_stream(path):
+        name = "standard input" if path == STDIN else f"feed {path}"
+        raise FeedError(f"{name} can be read once only, so nothing can be guessed; name the delimiter")
     if is_columnar(path):
         raise FeedError(
             f"feed {path} is a Parquet or Arrow file, which says itself what it holds: there is nothing to "
