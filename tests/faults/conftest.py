@@ -18,8 +18,8 @@ RECORDS = 6_000
 """Twenty ranges of `job.RANGE_RECORDS`, on PostgreSQL each of two parts."""
 
 FAULTS = int(os.environ.get("FEEDMILL_FAULTS", "40"))
-"""Random faults a test and database: with the ten of the other build, a hundred kills in continuous integration;
-`make torture` asks for a thousand in all."""
+"""Random faults a test and database: with the ten of the other build, a hundred kills in continuous
+integration; `make torture` asks for a thousand in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feedmill.errors import FeedError
+from feedmill.errors import FeedError, ReadError
 from feedmill.readers import open_feed
 from feedmill.readers.blocks import FileSource, HeadedSource
 from tests.readers.feedfiles import read_all
@@ -21,6 +21,29 @@ def test_a_file_knows_its_size(tmp_path: Path) -> None:
         assert source.readinto(view) == 4
         assert (bytes(view), source.bytes_read) == (b"abcd", 4)
         assert not source.is_silent(0)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is written over"])
+def test_a_file_that_is_changed_while_it_is_read_is_a_fault_at_its_end(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(b"a,b\n" + b"12,3\n" * 1_000)
+    os.utime(path, (1, 1))  # a second write within a tick of the clock has the same time
+    with open_feed(str(path), chunk_size=100) as reader:
+        chunks = iter(reader)
+        first = next(chunks)
+        if change == "grows":
+            path.write_bytes(path.read_bytes() + b"45,6")
+        elif change == "shrinks":
+            os.truncate(path, 1_000)
+        else:
+            path.write_bytes(b"a,b\n" + b"21,3\n" * 1_000)
+        size = path.stat().st_size
+        with pytest.raises(
+            ReadError, match=rf"was changed while it was read: it had 5004 bytes, and has {size};"
+        ):
+            for _ in chunks:
+                pass
+        assert bytes(first.data[: first.size]).startswith(b"12,3\n")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

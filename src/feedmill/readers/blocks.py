@@ -108,7 +108,13 @@ class FileSource:
         self.close()
 
     def readinto(self, view: memoryview) -> int:
-        """Put the next bytes at the start of `view`; 0 at the end."""
+        """Put the next bytes at the start of `view`; 0 at the end.
+
+        Raises
+        ------
+        ReadError
+            They cannot be read; or a file that was read to its end is not what it was when it was opened.
+        """
         try:
             count = self._file.readinto(view)
             while count is None:  # somebody made the pipe non-blocking; wait for it all the same
@@ -119,7 +125,18 @@ class FileSource:
                 f"feed {self.name} cannot be read on at byte {self.bytes_read}: {error.strerror}"
             ) from error
         self.bytes_read += count
+        if self._is_regular and not count and len(view):
+            self._check_unchanged()
         return count
+
+    def _check_unchanged(self) -> None:
+        """Refuse to have read a file that others write to: no one can say of what moment its records are."""
+        now, then = os.fstat(self._file.fileno()), self._status
+        if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+            raise ReadError(
+                f"feed {self.name} was changed while it was read: it had {then.st_size} bytes, and has "
+                f"{now.st_size}; run it again when nothing writes to it"
+            )
 
     def is_silent(self, seconds: float) -> bool:
         """Tell whether a pipe or terminal brings nothing for so long."""
