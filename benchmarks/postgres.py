@@ -305,8 +305,7 @@ def own_server() -> Iterator[tuple[str, int]]:
                 connection.execute(f"ALTER SYSTEM SET {setting}")
         server.control("restart")
         try:
-            postmaster = int((Path(directory) / "data/postmaster.pid").read_text().split()[0])
-            yield server.url("postgres"), postmaster
+            yield server.url("postgres"), server.postmaster
         finally:
             server.control("-m", "immediate", "stop")
 

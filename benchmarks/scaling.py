@@ -109,8 +109,7 @@ def postgres(url: str | None, jobs: list[str]) -> Iterator[tuple[list[str], list
     else:
         with postgres_server.running(binaries) as server:
             os.environ[POSTGRES] = server.url("postgres")
-            pid = (server.directory / "data" / "postmaster.pid").read_text().split()[0]
-            yield jobs, [int(pid)]
+            yield jobs, [server.postmaster]
 
 
 def measure(given: argparse.Namespace) -> builds.Result:

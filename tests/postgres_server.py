@@ -60,6 +60,11 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql://tester:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def postmaster(self) -> int:
+        """The process that all others of the server are children of, while it runs."""
+        return int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
+
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Connect through the socket directory, with every statement its own transaction."""
         return psycopg.connect(
