@@ -101,7 +101,7 @@ from _core.reader cimport (
     READER_CALL_FAILED, READER_NO_MEMORY, READER_OK, SHORT_TEXT, buffer_reserve, buffer_t, reader_t, scratch_bytes,
     scratch_free, scratch_t,
 )
-from _core.row_copy cimport rows_copy
+from _core.row_copy cimport entries_copy, rows_copy
 from _core.rows cimport rows_damaged, rows_read
 from _core.rule_plan cimport (
     STEP_AND, STEP_NOT, STEP_OR, STEP_PRESENT, STEP_TEST, TEST_EQUAL, TEST_LESS, TEST_MORE, TEST_UNORDERED, named_t,

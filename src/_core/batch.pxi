@@ -186,7 +186,9 @@ cdef class Batch:
         The GIL is released.
         """
         check_contents(self, contents)
-        make_entries(self, contents)
+        if not batch_reserve_entries(self.batch):
+            raise MemoryError
+        hash_rows(self, contents, self.batch.entries)
         self.contents = contents
 
     def claim_keys(self, KeyIndex index not None, Py_ssize_t before, codes=None):

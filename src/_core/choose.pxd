@@ -19,8 +19,8 @@ from _core.columns cimport batch_t
 from _core.contents cimport contents_keys, contents_t
 from _core.entry cimport ENTRY_BYTES, entry_t, entry_write
 from _core.known cimport (
-    MET_LEFT_OUT, MET_SENT, known_begin_part, known_has, known_prefetch, known_record, known_reserve, known_set,
-    known_shared, known_t, met_note, met_state,
+    MET_LEFT_OUT, MET_SENT, known_has, known_prefetch, known_put, known_record, known_reserve, known_set, known_shared,
+    known_t, met_note, met_state,
 )
 from _core.view cimport rows_has, rows_t
 
@@ -36,14 +36,6 @@ ctypedef struct chooser_t:
     Py_ssize_t sent
     Py_ssize_t unchanged
     Py_ssize_t duplicate
-
-
-cdef inline bint chooser_open(chooser_t* c) noexcept nogil:
-    """Prepare for a part; False when there is no memory."""
-    if not known_reserve(c.known, 0):
-        return False
-    known_begin_part(c.known)
-    return True
 
 
 cdef inline void chooser_close(chooser_t* c) noexcept nogil:
@@ -81,49 +73,39 @@ cdef inline bint choose_rows_of(
             numbers[n] = row
             n += rows_has(rows, row)
             row += 1
+        if not known_reserve(c.known, <uint64_t> n):
+            return False
         for i in range(n):
             known_prefetch(c.known, &entries[numbers[i]])
         for i in range(n):
-            if is_new(c, &entries[numbers[i]]):
-                chosen[numbers[i]] = 1
-                if not choose_row(c, &entries[numbers[i]]):
-                    return False
+            if not choose_row(c, &entries[numbers[i]], &chosen[numbers[i]]):
+                return False
     return True
 
 
-cdef inline bint is_new(chooser_t* c, const entry_t* entry) noexcept nogil:
-    """Tell whether a row has to be sent; if not, count it."""
+cdef inline bint choose_row(chooser_t* c, const entry_t* entry, unsigned char* chosen) noexcept nogil:
+    """Mark a row with 1 if it has to be sent, and count it; there is room to know it. False when there is no memory."""
     cdef known_t* known = c.known
     cdef uint64_t record = known_record(known, entry.key)
     cdef uint64_t shared = known_shared(known, entry.shared_key)
-    cdef int met = met_state(known.met_records, record)
-    if (
-        not c.sends_all and met != MET_SENT and met_state(known.met_shareds, shared) != MET_SENT
-        and known_has(known, record, shared, entry)
-    ):
+    cdef int met = met_state(&known.records, record)
+    cdef bint is_known = known_has(known, record, shared, entry)
+    if is_known and not c.sends_all and met != MET_SENT and met_state(&known.shareds, shared) != MET_SENT:
         c.duplicate += met == MET_LEFT_OUT
         c.unchanged += met != MET_LEFT_OUT
-        met_note(known.met_records, record, MET_LEFT_OUT)
-        return False
+        met_note(&known.records, record, MET_LEFT_OUT)
+        return True
     if met == MET_LEFT_OUT:
         c.unchanged -= 1
         c.duplicate += 1
-    return True
-
-
-cdef inline bint choose_row(chooser_t* c, const entry_t* entry) noexcept nogil:
-    """Note a row that is sent; False when there is no memory."""
-    cdef known_t* known = c.known
+    chosen[0] = 1
     c.sent += 1
-    if not known_has(known, known_record(known, entry.key), known_shared(known, entry.shared_key), entry):
-        if not known_reserve(known, 1):
-            return False
-        known_set(known, entry)
-        if not entry_add(c, entry):
-            return False
-    met_note(known.met_records, known_record(known, entry.key), MET_SENT)
-    met_note(known.met_shareds, known_shared(known, entry.shared_key), MET_SENT)
-    return True
+    met_note(&known.records, record, MET_SENT)
+    met_note(&known.shareds, shared, MET_SENT)
+    if is_known:
+        return True
+    known_put(known, record, shared, entry)
+    return entry_add(c, entry)
 
 
 cdef inline bint forget_row(

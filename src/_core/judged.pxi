@@ -55,6 +55,7 @@ cdef class JudgedKeys:
         cdef Batch copy
         cdef batch_t* b = batch.batch
         cdef Py_ssize_t i
+        cdef bint is_hashed = batch.contents is not None
         cdef bint is_done
         if self.claims.count == 0:
             return None
@@ -62,12 +63,14 @@ cdef class JudgedKeys:
         if self.is_out == NULL:
             raise MemoryError
         copy = Batch.__new__(Batch)
-        copy.plan = batch.plan
+        copy.plan, copy.contents = batch.plan, batch.contents
         with nogil:
             for i in range(self.claims.count):
                 self.is_out[self.claims.all[i].row] = 1
             copy.batch = batch.plan.take_batch()
             is_done = copy.batch != NULL and rows_copy(copy.batch, b, self.is_out)
+            if is_done and is_hashed:
+                is_done = entries_copy(copy.batch, b, self.is_out)
             if is_done and self.keys[0].code:
                 is_done = claims_find(copy.batch, b, self.keys, &self.claims, &self.text)
                 copy.batch.claims, self.claims.all = self.claims.all, NULL

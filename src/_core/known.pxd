@@ -8,16 +8,16 @@
 # been noted. Two keys of one hash do no harm, as the values that are hashed include the keys: each would merely
 # be taken for new after the other.
 #
-# Both tables are open-addressed, with linear probing, and 85 % full at most: 24 and 16 bytes a slot, about 48
-# bytes for a record that shares with no other. A slot is never freed; zeros for a hash mean "not known".
+# Each is a table of 64-bit words, three or two a slot: open-addressed, with linear probing, and 85 % full at most. That
+# makes about 48 bytes for a record that shares with no other. A slot is never freed; zeros for a hash mean "not known".
 #
 # Beside each slot stand two bits that say what the part in hand has done with its key, so that this takes no
 # table of its own.
 
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from _core.entry cimport entry_t, hash_t
+from _core.entry cimport entry_t
 
 cdef extern from *:
     """
@@ -72,174 +72,154 @@ cdef extern from *:
 cdef enum:
     KNOWN_FEWEST = 1024              # slots a table has at least
     KNOWN_FULL = 85                  # per cent
+    RECORD_WORDS = 3                 # of a slot: the key, 0 for nobody's, and the hash
+    SHARED_WORDS = 2
     MET_NOT = 0                      # of the part in hand: no row of the key was met,
     MET_LEFT_OUT = 1                 # one was left out,
     MET_SENT = 2                     # or sent
 
-ctypedef struct known_record_t:
-    uint64_t key                     # 0: nobody's
-    hash_t hash
-
-ctypedef struct known_shared_t:
-    uint64_t key
-    uint64_t hash
+ctypedef struct table_t:
+    int width                        # words a slot
+    uint64_t* words
+    unsigned char* met               # MET_* of each slot, four to a byte
+    uint64_t count                   # slots in use
+    uint64_t slots
 
 ctypedef struct known_t:
-    known_record_t* records
-    unsigned char* met_records       # MET_* of each slot, four to a byte
-    uint64_t nrecords                # in use
-    uint64_t record_slots
-    known_shared_t* shareds
-    unsigned char* met_shareds
-    uint64_t nshareds
-    uint64_t shared_slots
+    table_t records
+    table_t shareds
+
+
+# One table. `width` is handed in where it is a constant, so that multiplying with it takes no multiplication.
+
+cdef inline uint64_t table_find(const table_t* table, int width, uint64_t key) noexcept nogil:
+    """Find the slot of a key, or the one that it would take."""
+    cdef uint64_t i = known_start(key, table.slots)
+    while table.words[i * width] != 0 and table.words[i * width] != key:
+        i += 1
+        if i == table.slots:
+            i = 0
+    return i
+
+
+cdef inline int met_state(const table_t* table, uint64_t slot) noexcept nogil:
+    return (table.met[slot >> 2] >> (2 * (slot & 3))) & 3
+
+
+cdef inline void met_note(table_t* table, uint64_t slot, int state) noexcept nogil:
+    cdef int shift = 2 * <int> (slot & 3)
+    table.met[slot >> 2] = <unsigned char> ((table.met[slot >> 2] & ~(3 << shift)) | state << shift)
+
+
+cdef inline size_t words_bytes(const table_t* table) noexcept nogil:
+    return <size_t> (table.slots * table.width * sizeof(uint64_t))
+
+
+cdef inline size_t met_bytes(const table_t* table) noexcept nogil:
+    return <size_t> (table.slots // 4 + 1)
+
+
+cdef inline bint table_reserve(table_t* table, uint64_t more) noexcept nogil:
+    """Make room for so many more keys; False when there is no memory, and then it is as it was."""
+    cdef uint64_t n = table.count + more
+    cdef uint64_t i, slot
+    cdef int width = table.width
+    cdef table_t grown = table[0]
+    if n * 100 < table.slots * KNOWN_FULL:
+        return True
+    # By half again, so that a table that grows key by key is copied few times.
+    n = max(n, table.count + table.count // 2)
+    grown.slots = max(n * 100 // KNOWN_FULL + 1, <uint64_t> KNOWN_FEWEST)
+    grown.words = <uint64_t*> known_room(words_bytes(&grown))
+    grown.met = <unsigned char*> known_room(met_bytes(&grown))
+    if grown.words == NULL or grown.met == NULL:
+        table_free(&grown)
+        return False
+    for i in range(table.slots):
+        if table.words[i * width] != 0:
+            slot = table_find(&grown, width, table.words[i * width])
+            memcpy(&grown.words[slot * width], &table.words[i * width], <size_t> width * sizeof(uint64_t))
+            met_note(&grown, slot, met_state(table, i))
+    table_free(table)
+    table[0] = grown
+    return True
+
+
+cdef inline void table_free(table_t* table) noexcept nogil:
+    known_leave(table.words, words_bytes(table))
+    known_leave(table.met, met_bytes(table))
+
+
+# Both tables
+
+cdef inline bint known_open(known_t* known, uint64_t records) noexcept nogil:
+    """Make empty tables with room for so many records; False when there is no memory."""
+    memset(known, 0, sizeof(known_t))
+    known.records.width, known.shareds.width = RECORD_WORDS, SHARED_WORDS
+    return known_reserve(known, records)
+
+
+cdef inline bint known_reserve(known_t* known, uint64_t more) noexcept nogil:
+    """Make room for so many more records; False when there is no memory."""
+    return table_reserve(&known.records, more) and table_reserve(&known.shareds, more)
 
 
 cdef inline void known_prefetch(const known_t* known, const entry_t* entry) noexcept nogil:
     """Have the slots of an entry's keys brought into the cache."""
-    known_fetch(&known.records[known_start(entry.key, known.record_slots)])
-    known_fetch(&known.shareds[known_start(entry.shared_key, known.shared_slots)])
+    known_fetch(&known.records.words[known_start(entry.key, known.records.slots) * RECORD_WORDS])
+    known_fetch(&known.shareds.words[known_start(entry.shared_key, known.shareds.slots) * SHARED_WORDS])
 
 
 cdef inline uint64_t known_record(const known_t* known, uint64_t key) noexcept nogil:
-    """Find the slot of a record's key, or the one that it would take."""
-    cdef uint64_t i = known_start(key, known.record_slots)
-    while known.records[i].key != 0 and known.records[i].key != key:
-        i += 1
-        if i == known.record_slots:
-            i = 0
-    return i
+    return table_find(&known.records, RECORD_WORDS, key)
 
 
 cdef inline uint64_t known_shared(const known_t* known, uint64_t key) noexcept nogil:
-    cdef uint64_t i = known_start(key, known.shared_slots)
-    while known.shareds[i].key != 0 and known.shareds[i].key != key:
-        i += 1
-        if i == known.shared_slots:
-            i = 0
-    return i
+    return table_find(&known.shareds, SHARED_WORDS, key)
 
 
 cdef inline bint known_has(const known_t* known, uint64_t record, uint64_t shared, const entry_t* entry) noexcept nogil:
     """Tell whether the slots of an entry's keys say the same as the entry."""
-    cdef const known_record_t* of_record = &known.records[record]
-    cdef const known_shared_t* of_shared = &known.shareds[shared]
+    cdef const uint64_t* of_record = &known.records.words[record * RECORD_WORDS]
+    cdef const uint64_t* of_shared = &known.shareds.words[shared * SHARED_WORDS]
     return (
-        of_record.key == entry.key and of_record.hash.first == entry.hash.first
-        and of_record.hash.second == entry.hash.second
-        and of_shared.key == entry.shared_key and of_shared.hash == entry.shared
+        of_record[0] == entry.key and of_record[1] == entry.hash.first and of_record[2] == entry.hash.second
+        and of_shared[0] == entry.shared_key and of_shared[1] == entry.shared
     )
 
 
-cdef inline int met_state(const unsigned char* met, uint64_t slot) noexcept nogil:
-    return (met[slot >> 2] >> (2 * (slot & 3))) & 3
-
-
-cdef inline void met_note(unsigned char* met, uint64_t slot, int state) noexcept nogil:
-    cdef int shift = 2 * <int> (slot & 3)
-    met[slot >> 2] = <unsigned char> ((met[slot >> 2] & ~(3 << shift)) | state << shift)
-
-
-cdef inline size_t met_bytes(uint64_t slots) noexcept nogil:
-    return <size_t> (slots // 4 + 1)
-
-
-cdef inline void known_begin_part(known_t* known) noexcept nogil:
-    """Take note that no row of the part that comes now was met."""
-    memset(known.met_records, 0, met_bytes(known.record_slots))
-    memset(known.met_shareds, 0, met_bytes(known.shared_slots))
-
-
-cdef inline uint64_t known_slots_for(uint64_t n) noexcept nogil:
-    """Say how many slots keep a table of `n` keys no fuller than it may be."""
-    return max(n * 100 // KNOWN_FULL + 1, <uint64_t> KNOWN_FEWEST)
-
-
-cdef inline bint known_has_room(uint64_t n, uint64_t slots) noexcept nogil:
-    return n * 100 < slots * KNOWN_FULL
-
-
-cdef inline bint known_reserve_records(known_t* known, uint64_t n) noexcept nogil:
-    """Make room for `n` keys in all; False when there is no memory, and then it is as it was."""
-    cdef known_t grown
-    cdef uint64_t i, slot
-    if known_has_room(n, known.record_slots):
-        return True
-    # By half again, so that a table that grows key by key is copied few times.
-    grown.record_slots = known_slots_for(max(n, known.nrecords + known.nrecords // 2))
-    grown.records = <known_record_t*> known_room(grown.record_slots * sizeof(known_record_t))
-    grown.met_records = <unsigned char*> known_room(met_bytes(grown.record_slots))
-    if grown.records == NULL or grown.met_records == NULL:
-        known_free_records(&grown)
-        return False
-    for i in range(known.record_slots):
-        if known.records[i].key != 0:
-            slot = known_record(&grown, known.records[i].key)
-            grown.records[slot] = known.records[i]
-            met_note(grown.met_records, slot, met_state(known.met_records, i))
-    known_free_records(known)
-    known.records, known.met_records = grown.records, grown.met_records
-    known.record_slots = grown.record_slots
-    return True
-
-
-cdef inline bint known_reserve_shareds(known_t* known, uint64_t n) noexcept nogil:
-    cdef known_t grown
-    cdef uint64_t i, slot
-    if known_has_room(n, known.shared_slots):
-        return True
-    grown.shared_slots = known_slots_for(max(n, known.nshareds + known.nshareds // 2))
-    grown.shareds = <known_shared_t*> known_room(grown.shared_slots * sizeof(known_shared_t))
-    grown.met_shareds = <unsigned char*> known_room(met_bytes(grown.shared_slots))
-    if grown.shareds == NULL or grown.met_shareds == NULL:
-        known_free_shareds(&grown)
-        return False
-    for i in range(known.shared_slots):
-        if known.shareds[i].key != 0:
-            slot = known_shared(&grown, known.shareds[i].key)
-            grown.shareds[slot] = known.shareds[i]
-            met_note(grown.met_shareds, slot, met_state(known.met_shareds, i))
-    known_free_shareds(known)
-    known.shareds, known.met_shareds = grown.shareds, grown.met_shareds
-    known.shared_slots = grown.shared_slots
-    return True
-
-
-cdef inline bint known_reserve(known_t* known, uint64_t more) noexcept nogil:
-    """Make room for so many more records."""
-    return known_reserve_records(known, known.nrecords + more) and known_reserve_shareds(
-        known, known.nshareds + more
-    )
+cdef inline void known_put(known_t* known, uint64_t record, uint64_t shared, const entry_t* entry) noexcept nogil:
+    """Note what a record says in the slots of its keys, for which there is room."""
+    cdef uint64_t* of_record = &known.records.words[record * RECORD_WORDS]
+    cdef uint64_t* of_shared = &known.shareds.words[shared * SHARED_WORDS]
+    known.records.count += of_record[0] == 0
+    known.shareds.count += of_shared[0] == 0
+    of_record[0], of_record[1], of_record[2] = entry.key, entry.hash.first, entry.hash.second
+    of_shared[0], of_shared[1] = entry.shared_key, entry.shared
 
 
 cdef inline void known_set(known_t* known, const entry_t* entry) noexcept nogil:
     """Note what a record says, for which there is room."""
-    cdef known_record_t* of_record = &known.records[known_record(known, entry.key)]
-    cdef known_shared_t* of_shared = &known.shareds[known_shared(known, entry.shared_key)]
-    known.nrecords += of_record.key == 0
-    known.nshareds += of_shared.key == 0
-    of_record.key, of_record.hash = entry.key, entry.hash
-    of_shared.key, of_shared.hash = entry.shared_key, entry.shared
+    known_put(known, known_record(known, entry.key), known_shared(known, entry.shared_key), entry)
+
+
+cdef inline bint known_knows_key(const known_t* known, uint64_t key) noexcept nogil:
+    """Tell whether anything was noted of a record."""
+    return known.records.words[known_record(known, key) * RECORD_WORDS] != 0
+
+
+cdef inline void known_begin_part(known_t* known) noexcept nogil:
+    """Take note that no row of the part that comes now was met."""
+    memset(known.records.met, 0, met_bytes(&known.records))
+    memset(known.shareds.met, 0, met_bytes(&known.shareds))
 
 
 cdef inline size_t known_bytes(const known_t* known) noexcept nogil:
     """Count the memory of the tables."""
-    return (
-        known.record_slots * sizeof(known_record_t) + met_bytes(known.record_slots)
-        + known.shared_slots * sizeof(known_shared_t) + met_bytes(known.shared_slots)
-    )
-
-
-cdef inline void known_free_records(known_t* known) noexcept nogil:
-    known_leave(known.records, known.record_slots * sizeof(known_record_t))
-    known_leave(known.met_records, met_bytes(known.record_slots))
-
-
-cdef inline void known_free_shareds(known_t* known) noexcept nogil:
-    known_leave(known.shareds, known.shared_slots * sizeof(known_shared_t))
-    known_leave(known.met_shareds, met_bytes(known.shared_slots))
+    cdef size_t records = words_bytes(&known.records) + met_bytes(&known.records)
+    return records + words_bytes(&known.shareds) + met_bytes(&known.shareds)
 
 
 cdef inline void known_free(known_t* known) noexcept nogil:
-    known_free_records(known)
-    known_free_shareds(known)
+    table_free(&known.records)
+    table_free(&known.shareds)

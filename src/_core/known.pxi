@@ -1,11 +1,12 @@
 # Contents and Known: which records a database has already, so that they need not be sent to it.
 
-from _core.choose cimport choose_rows_of, chooser_close, chooser_open, chooser_t, forget_row
+from _core.choose cimport choose_rows_of, chooser_close, chooser_t, forget_row
 from _core.columns cimport batch_reserve_entries
 from _core.contents cimport contents_hash, contents_t
 from _core.entry cimport ENTRY_BYTES, entry_read, entry_t
 from _core.known cimport (
-    known_bytes, known_free, known_prefetch, known_record, known_reserve, known_set, known_t,
+    known_begin_part, known_bytes, known_free, known_knows_key, known_open, known_prefetch, known_reserve, known_set,
+    known_t,
 )
 
 
@@ -92,14 +93,14 @@ cdef class Known:
     cdef cython.pymutex lock            # guards `known`
 
     def __cinit__(self, records=0):
-        if not known_reserve(&self.known, records):
+        if not known_open(&self.known, records):
             raise MemoryError
 
     def __dealloc__(self):
         known_free(&self.known)
 
     def __len__(self):
-        return <Py_ssize_t> self.known.nrecords
+        return <Py_ssize_t> self.known.records.count
 
     @property
     def nbytes(self):
@@ -195,7 +196,7 @@ cdef class Known:
         masks = []
         try:
             with nogil, self.lock:
-                fits = chooser_open(&chooser)
+                known_begin_part(&self.known)
             for batch in batches:
                 if not fits:
                     break
@@ -253,15 +254,13 @@ cdef class Known:
         cdef rows_t rows
         cdef Batch batch
         cdef Py_ssize_t row
-        cdef bint fits
+        cdef bint fits = True
         memset(&chooser, 0, sizeof(chooser))
         chooser.known = &self.known
         wanted = None
         if records is not None:
             wanted = [(batches[index], row_of(batches[index], record)) for index, record in records]
         try:
-            with nogil, self.lock:
-                fits = known_reserve(&self.known, 0)
             for batch in batches if wanted is None else [batch for batch, _ in wanted]:
                 check_contents(batch, contents)
             if wanted is None:
@@ -308,17 +307,16 @@ cdef class Known:
         cdef unsigned char* out
         if n % ENTRY_BYTES:
             raise ValueError(f"{n} bytes are no whole number of entries")
-        memset(&last, 0, sizeof(last))
         kept = PyBytes_FromStringAndSize(NULL, n)
         out = <unsigned char*> PyBytes_AS_STRING(kept) + n
         try:
-            if not known_reserve(&last, <uint64_t> (n // ENTRY_BYTES)):
+            if not known_open(&last, <uint64_t> (n // ENTRY_BYTES)):
                 raise MemoryError
             with nogil:
                 while n > 0:
                     n -= ENTRY_BYTES
                     entry_read(data + n, &entry)
-                    if last.records[known_record(&last, entry.key)].key == 0:
+                    if not known_knows_key(&last, entry.key):
                         known_set(&last, &entry)
                         out -= ENTRY_BYTES
                         memcpy(out, data + n, ENTRY_BYTES)
@@ -330,14 +328,6 @@ cdef class Known:
 cdef int check_contents(Batch batch, Contents contents) except -1:
     if contents.highest >= batch.batch.ncols:
         raise IndexError(f"contents: the plan has {batch.batch.ncols} fields, no field {contents.highest}")
-    return 0
-
-
-cdef int make_entries(Batch batch, Contents contents) except -1:
-    """Put an entry of each row into the batch."""
-    if not batch_reserve_entries(batch.batch):
-        raise MemoryError
-    hash_rows(batch, contents, batch.batch.entries)
     return 0
 
 

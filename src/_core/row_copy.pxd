@@ -4,8 +4,8 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from _core.columns cimport (
-    COL_BOOL, COL_DATE32, batch_clear, batch_finish, batch_reserve, batch_t, column_is_present, column_is_text,
-    column_put_null, column_reserve_text, column_t,
+    COL_BOOL, COL_DATE32, batch_clear, batch_finish, batch_reserve, batch_reserve_entries, batch_t,
+    column_is_present, column_is_text, column_put_null, column_reserve_text, column_t,
 )
 
 
@@ -31,6 +31,18 @@ cdef inline bint rows_copy(batch_t* to, const batch_t* source, const unsigned ch
         n += 1
     to.rows, to.records, to.lines = n, source.records, source.lines
     batch_finish(to)
+    return True
+
+
+cdef inline bint entries_copy(batch_t* to, const batch_t* source, const unsigned char* is_out) noexcept nogil:
+    """Copy the entries of the rows that were copied; False when there is no memory."""
+    cdef Py_ssize_t row, n = 0
+    if not batch_reserve_entries(to):
+        return False
+    for row in range(source.rows):
+        if not is_out[row]:
+            to.entries[n] = source.entries[row]
+            n += 1
     return True
 
 

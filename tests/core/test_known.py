@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
+from feedmill.codes import Code
 from feedmill.dialect import Dialect
-from feedmill.kernel import Batch, Contents, Known, Plan
+from feedmill.kernel import Batch, Contents, KeyIndex, Known, Plan
 from feedmill.schema import Field, Schema
 
 SCHEMA = Schema((Field("dealer"), Field("sku"), Field("title"), Field("price", "integer")))
@@ -112,6 +113,18 @@ def test_lanes_share_what_is_known() -> None:
         assert known.nbytes < 2_000 * 49
         total += len(known)
     assert total == 5_000
+
+
+def test_rows_that_stay_say_what_they_said() -> None:
+    """Where some rows are taken out for their keys, the hashes of the others go with them."""
+    rows: list[Row] = [("a", f"s{number // 2}", "Cup" * (number % 7), number % 3) for number in range(100)]
+    batch = parsed(rows)
+    batch.hash_rows(CONTENTS)
+    left = batch.claim_keys(KeyIndex([(1,)]), 0, [Code.DUPLICATE_KEY])
+    assert left is not None
+    assert left.rows == 50
+    again = parsed(rows[::2])
+    assert Known().choose([left], 0, 1, CONTENTS) == Known().choose([again], 0, 1, CONTENTS)
 
 
 def test_what_is_forgotten_is_sent() -> None:
