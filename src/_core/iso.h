@@ -11,6 +11,7 @@
 
 #define ISO_DATE 10 /* bytes of YYYY-MM-DD */
 #define ISO_TIME 8  /* bytes of HH:MM:SS */
+#define ISO_OFFSET_LIMIT (15 * 60 + 59) /* minutes; PostgreSQL reads no offset beyond 15:59 */
 
 /* YYYYMMDD of the ten bytes of YYYY-MM-DD; -1 if they are not of that shape. */
 static inline int iso_date_number(const unsigned char *p)

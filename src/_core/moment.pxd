@@ -18,8 +18,12 @@ cdef extern from "_core/civil.h" nogil:
     void civil_date(int32_t days, int* year, int* month, int* day)
 
 
+cdef extern from "_core/iso.h" nogil:
+    enum:
+        ISO_OFFSET_LIMIT
+
+
 cdef enum:
-    OFFSET_LIMIT = 15 * 60 + 59       # minutes; PostgreSQL reads no offset beyond 15:59
     FRACTION_DIGITS = 6               # microseconds are what PostgreSQL and Python store
 
 
@@ -132,7 +136,7 @@ cdef inline Py_ssize_t part_offset(
         n = 4
     elif needs_colon:
         return 0
-    if part_number(p + n, end, 2, 2, &minute) == 0 or minute > 59 or hour * 60 + minute > OFFSET_LIMIT:
+    if part_number(p + n, end, 2, 2, &minute) == 0 or minute > 59 or hour * 60 + minute > ISO_OFFSET_LIMIT:
         return 0
     minutes[0] = -(hour * 60 + minute) if p[0] == c'-' else hour * 60 + minute
     return n + 2

@@ -43,7 +43,7 @@ enum {
 #define SHORTCUT_LONGEST 1024  /* bytes of a text; the C library copies longer ones faster */
 #define SHORTCUT_WORDS 8       /* two vectors of four in each half */
 #define SHORTCUT_WORD 16       /* bytes of a listed word */
-#define SHORTCUT_CLOCK 19      /* bytes of YYYY-MM-DDTHH:MM:SS */
+#define SHORTCUT_CLOCK (ISO_DATE + 1 + ISO_TIME) /* bytes of YYYY-MM-DDTHH:MM:SS */
 #define SHORTCUT_NO_OFFSET 1000000 /* minutes */
 
 typedef struct {
@@ -53,7 +53,7 @@ typedef struct {
     int takes_empty;     /* an empty cell is a missing value, and may be */
     int trims, collapses, lowers;
     int precision, scale;
-    uint32_t shortest;   /* bytes; anything below needs a closer look */
+    uint32_t shortest;   /* bytes, 1 or more; anything below needs a closer look */
     uint32_t longest;
     uint32_t spread;     /* between the two */
     int64_t low, high;   /* inclusive */
@@ -142,8 +142,9 @@ SCAN_INLINE int shortcut_offset(const unsigned char *p, size_t n)
     digits = (word >> 8 & 0xFFFF) << 32 | (word >> 32 & 0xFFFF) << 48 | WORD_EACH('0') >> 32;
     if (!word_is_digits(digits)) return SHORTCUT_NO_OFFSET;
     minutes = (int)word_number(digits);
-    if (minutes % 100 > 59 || minutes > 1559) return SHORTCUT_NO_OFFSET;
+    if (minutes % 100 > 59) return SHORTCUT_NO_OFFSET;
     minutes = minutes / 100 * 60 + minutes % 100;
+    if (minutes > ISO_OFFSET_LIMIT) return SHORTCUT_NO_OFFSET;
     return *p == '-' ? -minutes : minutes;
 }
 

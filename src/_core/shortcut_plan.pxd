@@ -31,6 +31,8 @@ cdef enum:
 cdef inline void shortcut_settle(const plan_t* plan, const field_t* op, shortcut_t* out) noexcept nogil:
     """Give a field its shortcut, if it can have one."""
     out.what = SHORTCUT_NONE
+    # Of every field, so that an empty cell is a null of those without a shortcut, too.
+    out.shortest = out.longest = 1
     out.column, out.field = op.column, op.field
     out.low, out.high = op.low, op.high
     out.precision, out.scale = op.precision, op.scale
@@ -45,6 +47,7 @@ cdef inline void shortcut_settle(const plan_t* plan, const field_t* op, shortcut
         shortcut_avoid_all(op, out, op.missing_words)
     if out.longest < out.shortest:
         out.what = SHORTCUT_NONE
+        out.longest = out.shortest
     out.spread = out.longest - out.shortest
 
 
@@ -67,7 +70,6 @@ cdef inline bint shortcut_is_known(const field_t* op, shortcut_t* out) noexcept 
 
 cdef inline void shortcut_set_lengths(const field_t* op, shortcut_t* out) noexcept nogil:
     """Compute the bytes that are enough, and few enough, characters for certain; one has up to four bytes."""
-    out.shortest = 1
     out.longest = SHORTCUT_LONGEST
     if op.min_length > SHORTCUT_LONGEST:
         out.longest = 0

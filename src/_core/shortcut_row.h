@@ -196,11 +196,11 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_cell)(
     __builtin_unreachable();
 }
 
-SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)(const shortcut_row_t *r, int at)
+SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)(const shortcut_row_t *r, int first)
 {
-    /* Variables of its own: what is written could be anything's, for all the compiler knows, and it would read what it has
-     * in memory anew for each cell. */
-    const shortcut_t *op = r->all + at, *end = r->all + r->count;
+    /* Variables of its own: what is written could be anything's, for all the compiler knows, and it would read what it
+     * has in memory anew for each cell. */
+    const shortcut_t *op = r->all + first, *end = r->all + r->count;
     const unsigned char *chunk = r->p;
     const uint32_t *ends = r->ends;
     column_t *columns = r->columns;
@@ -209,7 +209,8 @@ SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)
     unsigned char plain[SHORTCUT_EDGE + SHORTCUT_LONGEST + SHORTCUT_EDGE]; /* a cell without the quotes in it */
     for (; op < end; op++) {
         column_t *column = columns + op->field;
-        uint32_t begin = ends[op->column - 1] + 1, n = ends[op->column] - begin;
+        const uint32_t *at = ends + op->column;
+        uint32_t begin = at[-1] + 1, n = at[0] - begin;
         const unsigned char *p = chunk + begin;
         if (*p == quote && n) {
             p++;

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Constraints, Field, Schema
+from feedmill.transforms import Default
 from tests import kernel_feed, reference_kernel
 from tests.kernel_feed import comparable
 
@@ -31,6 +32,12 @@ FIELDS = (
         constraints=Constraints(exclusive_minimum="0", exclusive_maximum="12.5"),
     ),
     Field("moment", "datetime", constraints=Constraints(maximum="2030-06-15T12:00:00Z")),
+    # These have none; but an empty cell of theirs is a null, or is none.
+    Field("flag", "boolean"),
+    Field("day", "date", constraints=Constraints(required=True)),
+    Field("coded", constraints=Constraints(pattern="[a-z]*")),
+    Field("filled", "integer", transforms=(Default("9"),)),
+    Field("long", constraints=Constraints(min_length=2_000)),
 )
 
 TEXTS = {
@@ -85,6 +92,11 @@ TEXTS = {
         "2026-01-01T00:00:00+01:0a", "2026-01-01T00:00:00+a1:00", "2026-01-01T00:00:00Z01:00",
         "0001-01-01T00:00:00+00:01", "0001-01-01T00:30:00+00:30", "2030-06-15T09:00:01-03:00",
     ],
+    "flag": ["true", "f", "x"],
+    "day": ["2026-07-02", "2026-02-30", "-"],
+    "coded": ["a", "abc", "A"],
+    "filled": ["1", "x"],
+    "long": ["a", "é" * 2_000],
 }  # fmt: skip
 NOTHING = ["", '""']
 
@@ -127,7 +139,7 @@ def test_shortcuts_equal_the_reference(data: bytes, missing: tuple[str, ...]) ->
 def test_each_text_alone(field: Field, simd: str, is_quoted: bool) -> None:
     """Every text, far from the ends of the data and close to them, each null in one dialect."""
     schema = Schema((field, Field("more")), missing_values=("",))
-    texts = TEXTS[field.name]
+    texts = [*TEXTS[field.name], ""]
     data = "".join(f"{cell(text, is_quoted=is_quoted)},\n" for text in [*texts, *texts[::-1]]).encode()
     for null in (None, "", *texts):
         dialect = Dialect(null=null)
