@@ -18,7 +18,7 @@
 #                      rows.pxd      the loop                      record.pxd    the end of a record
 #                      cells.pxd     where cells stand             values.pxd    one cell
 #                      checks.pxd    constraints                   limits.pxd    what they compare with
-#                      shortcut*     usual cells, in vectors
+#                      shortcut*     usual cells, in vectors   utf8*.h       what is UTF-8, in vectors
 #                      missing.pxd   no value                      transforms.pxd  before a text is read
 #                      rejects.pxd   findings                      given.pxd     values that are no cells
 #                      columns.pxd   a batch's memory              keys.pxd      the hash that chooses a lane

@@ -113,7 +113,7 @@ cdef inline void row_open(
         if row.end > row.begin and r.p[row.end - 1] == c"\r":
             row.end -= 1
             last[0] = <uint32_t> row.end
-    # Also if a CR was taken off the row before.
+    # The first cell begins here, whatever end the row before has, or was given.
     last = row.ends - 1
     last[0] = <uint32_t> (row.begin - 1)
 
@@ -130,11 +130,11 @@ cdef inline void row_look_over(reader_t* r, const row_t* row) noexcept nogil:
         # Not within a character.
         while row.end < stop < r.n and r.p[stop] & 0xC0 == 0x80:
             stop -= 1
-        if utf8_clean(r.p + row.begin, stop - row.begin):
+        if utf8_clean(r.plan.dialect.isa, r.p + row.begin, stop - row.begin):
             r.clean_until = stop
             return
         r.unclean_until = stop
-    r.is_utf8 = utf8_valid(r.p + row.begin, row.end - row.begin)
+    r.is_utf8 = utf8_valid(r.plan.dialect.isa, r.p + row.begin, row.end - row.begin)
     r.has_nul = memchr(r.p + row.begin, 0, <size_t> (row.end - row.begin)) != NULL
 
 

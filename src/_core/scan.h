@@ -1,9 +1,10 @@
 /* The tokenizer: a chunk of delimited text becomes an index of its separators and rows.
  *
- *     a,b⏎"c,⏎",d⏎      separators  -1 1 3 9 11      rows  {begin 0, first 1} {begin 4, first 3}
+ *     a,b⏎"c,⏎",d⏎      separators  · 1 3 9 11      rows  {begin 0, first 1} {begin 4, first 3}
  *
  * The cells of row r end at separators rows[r].first to rows[r + 1].first - 1, the last of which is its row end (or the
- * end of the data); each begins behind the separator before, as if a row end stood before the chunk. Two machines make the same index:
+ * end of the data); each begins behind the separator before. What stands before the first of a row is for the reader to
+ * put there, and there is a place for it before the first of all. Two machines make the same index:
  *   scan_block.h   64 bytes a step with vector masks; stops at whatever is not plain RFC 4180
  *   scan_odd_row   one byte a step, exact for every dialect, one row a call
  * so odd places cost what they cost and the rest stays fast. The second is the definition: where they differ, it is
@@ -89,6 +90,7 @@ typedef struct {
 } scan_carry_t;
 
 #define SCAN_LAST (UINT64_C(1) << 63) /* a mask with its last bit */
+#define SCAN_AHEAD 4096 /* bytes from one that is looked at to one that is asked to be in the cache by then; measured */
 
 /* —— The index ———————————————————————————————————————————————————————————————————————————————————————————————— */
 
@@ -405,23 +407,19 @@ static int scan_step_ends(const scan_dialect_t *d, const unsigned char *p, size_
 
 /* —— What the rest of the kernel calls ———————————————————————————————————————————————————————————————————————— */
 
-/* 0 when there is no memory. */
-static int scan_start(scan_t *s)
+static void scan_start(scan_t *s)
 {
     s->nrows = 0;
     s->nseparators = s->first = 1;
     s->lines = s->line = 0;
     s->begin = 0;
     s->inside = 0;
-    if (!scan_has_room(s, 1, 0) && !scan_grow(s, 1, 0)) return 0;
-    s->separators[0] = UINT32_MAX;
-    return 1;
 }
 
 /* Index a chunk that starts with a row. Blank lines are indexed as rows; 0 when there is no memory. */
 static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
-    if (!scan_start(s)) return 0;
+    scan_start(s);
     while (s->begin < n) {
         int status = scan_step_index(d, p, n, s);
         if (status == SCAN_ODD) {
@@ -441,7 +439,7 @@ static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n,
 /* Where the last complete row of the data ends, given that one starts at 0; -1 when there is no memory. */
 static ptrdiff_t scan_last_end(const scan_dialect_t *d, const unsigned char *p, size_t n, scan_t *s)
 {
-    if (!scan_start(s)) return -1;
+    scan_start(s);
     while (s->begin < n) {
         int status = scan_step_ends(d, p, n, s);
         if (status == SCAN_DONE) break;

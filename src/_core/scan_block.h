@@ -75,6 +75,7 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     for (size_t i = s->begin;; i += 64) {
         size_t left = n - i;
         const unsigned char *bytes = p + i;
+        __builtin_prefetch(bytes + SCAN_AHEAD);
         scan_masks_t m = {.valid = ~UINT64_C(0)};
         if (SCAN_UNLIKELY(left < 64)) {
             /* Nothing may be read past the end; zeros are never special. */
@@ -114,7 +115,8 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
                 row.first = nseparators + (uint32_t)__builtin_popcountll(m.separator & upto);
                 row.line = lines + (uint32_t)__builtin_popcountll(m.eol & upto);
             }
-            if (m.separator) nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
+            if (m.separator)
+                nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
             row.begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);

@@ -9,8 +9,8 @@ from _core.span cimport span_of, span_t
 
 
 cdef extern from "_core/utf8.h" nogil:
-    bint utf8_is_valid(const unsigned char* p, size_t n)
-    bint utf8_is_clean(const unsigned char* p, size_t n)
+    bint utf8_is_valid(int isa, const unsigned char* p, size_t n)
+    bint utf8_is_clean(int isa, const unsigned char* p, size_t n)
     size_t utf8_count(const unsigned char* p, size_t n)
 
 
@@ -26,14 +26,14 @@ cdef extern from "_core/word.h" nogil:
     uint64_t WORD_HIGH_BITS
 
 
-cdef inline bint utf8_valid(const unsigned char* p, Py_ssize_t n) noexcept nogil:
+cdef inline bint utf8_valid(int isa, const unsigned char* p, Py_ssize_t n) noexcept nogil:
     """Tell whether the bytes are UTF-8 without surrogates, overlong forms or anything above U+10FFFF."""
-    return utf8_is_valid(p, <size_t>n)
+    return utf8_is_valid(isa, p, <size_t>n)
 
 
-cdef inline bint utf8_clean(const unsigned char* p, Py_ssize_t n) noexcept nogil:
+cdef inline bint utf8_clean(int isa, const unsigned char* p, Py_ssize_t n) noexcept nogil:
     """Tell whether the bytes are UTF-8, and none is NUL."""
-    return utf8_is_clean(p, <size_t>n)
+    return utf8_is_clean(isa, p, <size_t>n)
 
 
 cdef inline Py_ssize_t utf8_length(const unsigned char* p, Py_ssize_t n) noexcept nogil:

@@ -1,7 +1,7 @@
 /* Is it UTF-8? The strict answer of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
  *
- * Feeds are ASCII with words of other text in between: blocks of ASCII are skipped. Others are looked at whole
- * where the machine has AVX2, chosen once a call, and else one character at a time. */
+ * Feeds are ASCII with words of other text in between: groups of ASCII are skipped. Others are looked at by the block
+ * with AVX2 or AVX-512 (utf8_block.h), and else one character at a time. */
 #ifndef FEEDMILL_UTF8_H
 #define FEEDMILL_UTF8_H
 
@@ -9,12 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "scan.h"
 #include "word.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define UTF8_HAS_AVX2 1
-#include <immintrin.h>
-#endif
 
 /* The bytes of the character that p starts with, n > 0; 0 if it is malformed or cut off. */
 static inline size_t utf8_width(const unsigned char *p, size_t n)
@@ -56,7 +52,7 @@ static inline int utf8_valid_words(const unsigned char *p, size_t n)
     }
 }
 
-#ifdef UTF8_HAS_AVX2
+#if SCAN_X86
 /* What can be wrong with two bytes that follow each other. Each of three tables, by the first byte's upper
  * half, its lower half and the second byte's upper half, names the faults that its half allows; a fault that
  * all three name is there. The idea is of Keiser and Lemire, "Validating UTF-8 in less than one instruction
@@ -75,116 +71,97 @@ enum {
 
 #define UTF8_GROUP 256 /* bytes: most of so many have a letter beyond ASCII, or none of all the file */
 
-#define UTF8_TABLE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
-#define UTF8_BYTE(faults) ((char)(unsigned char)(faults))
+static const unsigned char UTF8_BY_FIRST_UPPER[16] = {
+    UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG,
+    UTF8_TWO, UTF8_TWO, UTF8_TWO, UTF8_TWO,
+    UTF8_SHORT | UTF8_OVERLONG_2, UTF8_SHORT, UTF8_SHORT | UTF8_OVERLONG_3 | UTF8_SURROGATE,
+    UTF8_SHORT | UTF8_LARGE | UTF8_4_80};
+static const unsigned char UTF8_BY_FIRST_LOWER[16] = {
+    UTF8_ANY | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_4_80, UTF8_ANY | UTF8_OVERLONG_2,
+    UTF8_ANY, UTF8_ANY, UTF8_ANY | UTF8_LARGE,
+    UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80,
+    UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80,
+    UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80,
+    UTF8_ANY | UTF8_LARGE | UTF8_4_80 | UTF8_SURROGATE,
+    UTF8_ANY | UTF8_LARGE | UTF8_4_80, UTF8_ANY | UTF8_LARGE | UTF8_4_80};
+static const unsigned char UTF8_BY_SECOND_UPPER[16] = {
+    UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT,
+    UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_4_80,
+    UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_LARGE,
+    UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_SURROGATE | UTF8_LARGE,
+    UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_SURROGATE | UTF8_LARGE,
+    UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT};
 
-/* The faults of a block; those of its first bytes with the three before it. Zero if there are none. */
-__attribute__((target("avx2"))) static inline __m256i utf8_faults_avx2(const unsigned char *p, __m256i block)
+#define UTF8_TARGET __attribute__((target("avx2")))
+#define UTF8_INLINE UTF8_TARGET static inline __attribute__((always_inline))
+
+typedef __m256i utf8_block_avx2;
+
+UTF8_INLINE __m256i utf8_load_avx2(const unsigned char *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+UTF8_INLINE __m256i utf8_each_avx2(unsigned char byte) { return _mm256_set1_epi8((char)byte); }
+
+UTF8_INLINE __m256i utf8_look_up_avx2(const unsigned char *table, __m256i at)
 {
-    const __m256i half = _mm256_set1_epi8(15);
-    const __m256i by_first_upper = UTF8_TABLE(
-        UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG, UTF8_LONG,
-        UTF8_BYTE(UTF8_TWO), UTF8_BYTE(UTF8_TWO), UTF8_BYTE(UTF8_TWO), UTF8_BYTE(UTF8_TWO),
-        UTF8_SHORT | UTF8_OVERLONG_2, UTF8_SHORT, UTF8_SHORT | UTF8_OVERLONG_3 | UTF8_SURROGATE,
-        UTF8_SHORT | UTF8_LARGE | UTF8_4_80);
-    const __m256i by_first_lower = UTF8_TABLE(
-        UTF8_BYTE(UTF8_ANY | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_OVERLONG_2),
-        UTF8_BYTE(UTF8_ANY), UTF8_BYTE(UTF8_ANY), UTF8_BYTE(UTF8_ANY | UTF8_LARGE),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80 | UTF8_SURROGATE),
-        UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80), UTF8_BYTE(UTF8_ANY | UTF8_LARGE | UTF8_4_80));
-    const __m256i by_second_upper = UTF8_TABLE(
-        UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT,
-        UTF8_BYTE(UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_4_80),
-        UTF8_BYTE(UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_OVERLONG_3 | UTF8_LARGE),
-        UTF8_BYTE(UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_SURROGATE | UTF8_LARGE),
-        UTF8_BYTE(UTF8_LONG | UTF8_TWO | UTF8_OVERLONG_2 | UTF8_SURROGATE | UTF8_LARGE),
-        UTF8_SHORT, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT);
-    __m256i one_back = _mm256_loadu_si256((const __m256i *)(const void *)(p - 1));
-    __m256i two_back = _mm256_loadu_si256((const __m256i *)(const void *)(p - 2));
-    __m256i three_back = _mm256_loadu_si256((const __m256i *)(const void *)(p - 3));
-    __m256i faults = _mm256_and_si256(
-        _mm256_and_si256(
-            _mm256_shuffle_epi8(by_first_upper, _mm256_and_si256(_mm256_srli_epi16(one_back, 4), half)),
-            _mm256_shuffle_epi8(by_first_lower, _mm256_and_si256(one_back, half))),
-        _mm256_shuffle_epi8(by_second_upper, _mm256_and_si256(_mm256_srli_epi16(block, 4), half)));
-    /* The third byte of a character of three and four, and the fourth: there UTF8_TWO has to be, elsewhere not. */
-    __m256i continued = _mm256_or_si256(
-        _mm256_subs_epu8(two_back, _mm256_set1_epi8(0xE0 - 0x80)),
-        _mm256_subs_epu8(three_back, _mm256_set1_epi8(0xF0 - 0x80)));
-    return _mm256_xor_si256(_mm256_and_si256(continued, _mm256_set1_epi8(UTF8_BYTE(UTF8_TWO))), faults);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table)), at);
 }
 
-/* The faults of the first block of all, before which nothing may be read. */
-__attribute__((target("avx2"))) static inline __m256i utf8_first_faults_avx2(__m256i block)
+UTF8_INLINE __m256i utf8_upper_avx2(__m256i v) { return _mm256_srli_epi16(v, 4); }
+UTF8_INLINE __m256i utf8_less_avx2(__m256i v, unsigned char byte) { return _mm256_subs_epu8(v, utf8_each_avx2(byte)); }
+UTF8_INLINE __m256i utf8_least_avx2(__m256i a, __m256i b) { return _mm256_min_epu8(a, b); }
+UTF8_INLINE int utf8_has_bits_avx2(__m256i v) { return !_mm256_testz_si256(v, v); }
+UTF8_INLINE int utf8_has_foreign_avx2(__m256i v) { return _mm256_movemask_epi8(v) != 0; }
+
+UTF8_INLINE int utf8_has_nul_avx2(__m256i v)
 {
-    unsigned char copy[64] = {0};
-    _mm256_storeu_si256((__m256i *)(void *)(copy + 32), block);
-    return utf8_faults_avx2(copy + 32, block);
+    return _mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_setzero_si256())) != 0;
 }
 
-/* n >= 32. Blocks are taken eight at a time, and looked at one by one only if there is more than ASCII in them: asking
- * each would be quicker, were its answer not a matter of luck in text of most languages. */
-__attribute__((target("avx2"))) static inline int utf8_passes_avx2(const unsigned char *p, size_t n, int takes_nul)
+#define UTF8_NAME(word) word##_avx2
+#include "_core/utf8_block.h"
+
+#define UTF8_TARGET __attribute__((target("avx512f,avx512bw")))
+#define UTF8_INLINE UTF8_TARGET static inline __attribute__((always_inline))
+
+typedef __m512i utf8_block_avx512;
+
+UTF8_INLINE __m512i utf8_load_avx512(const unsigned char *p) { return _mm512_loadu_si512(p); }
+UTF8_INLINE __m512i utf8_each_avx512(unsigned char byte) { return _mm512_set1_epi8((char)byte); }
+
+UTF8_INLINE __m512i utf8_look_up_avx512(const unsigned char *table, __m512i at)
 {
-    const __m256i zero = _mm256_setzero_si256();
-    __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)p), least = block;
-    int foreign_before = _mm256_movemask_epi8(block);
-    __m256i faults = foreign_before ? utf8_first_faults_avx2(block) : zero;
-    size_t i = 32, end = n / 32 * 32;
-    while (i < end) {
-        size_t stop = end - i > UTF8_GROUP ? i + UTF8_GROUP : end;
-        __m256i any = zero;
-        for (size_t at = i; at < stop; at += 32) {
-            block = _mm256_loadu_si256((const __m256i *)(const void *)(p + at));
-            any = _mm256_or_si256(any, block);
-            if (!takes_nul) least = _mm256_min_epu8(least, block);
-        }
-        /* An ASCII block behind another has no faults; behind any other, the end of that one may be at fault. */
-        if (foreign_before | _mm256_movemask_epi8(any)) {
-            for (size_t at = i; at < stop; at += 32) {
-                block = _mm256_loadu_si256((const __m256i *)(const void *)(p + at));
-                faults = _mm256_or_si256(faults, utf8_faults_avx2(p + at, block));
-            }
-        }
-        foreign_before = _mm256_movemask_epi8(block);
-        i = stop;
-    }
-    if (!_mm256_testz_si256(faults, faults)) return 0;
-    if (!takes_nul && _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, zero))) return 0;
-    /* From the start of the character that the last block has only begun. */
-    i -= p[i - 1] >= 0xC0 ? 1 : p[i - 2] >= 0xE0 ? 2 : p[i - 3] >= 0xF0 ? 3 : 0;
-    return utf8_valid_words(p + i, n - i) && (takes_nul || !memchr(p + i, 0, n - i));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)table)), at);
 }
 
-__attribute__((target("avx2"))) static int utf8_valid_avx2(const unsigned char *p, size_t n)
-{
-    return utf8_passes_avx2(p, n, 1);
-}
+UTF8_INLINE __m512i utf8_upper_avx512(__m512i v) { return _mm512_srli_epi16(v, 4); }
+UTF8_INLINE __m512i utf8_less_avx512(__m512i v, unsigned char byte) { return _mm512_subs_epu8(v, utf8_each_avx512(byte)); }
+UTF8_INLINE __m512i utf8_least_avx512(__m512i a, __m512i b) { return _mm512_min_epu8(a, b); }
+UTF8_INLINE int utf8_has_bits_avx512(__m512i v) { return _mm512_test_epi64_mask(v, v) != 0; }
+UTF8_INLINE int utf8_has_foreign_avx512(__m512i v) { return _mm512_movepi8_mask(v) != 0; }
+UTF8_INLINE int utf8_has_nul_avx512(__m512i v) { return _mm512_testn_epi8_mask(v, v) != 0; }
 
-__attribute__((target("avx2"))) static int utf8_clean_avx2(const unsigned char *p, size_t n)
-{
-    return utf8_passes_avx2(p, n, 0);
-}
+#define UTF8_NAME(word) word##_avx512
+#include "_core/utf8_block.h"
 #endif
 
-static inline int utf8_is_valid(const unsigned char *p, size_t n)
+/* The instruction set, SCAN_*, is the plan's. */
+static inline int utf8_is_valid(int isa, const unsigned char *p, size_t n)
 {
-#ifdef UTF8_HAS_AVX2
-    if (n >= 32 && __builtin_cpu_supports("avx2")) return utf8_valid_avx2(p, n);
+#if SCAN_X86
+    if (isa == SCAN_AVX512 && n >= 64) return utf8_passes_avx512(p, n, 1);
+    if (isa >= SCAN_AVX2 && n >= 32) return utf8_passes_avx2(p, n, 1);
 #endif
+    (void)isa;
     return utf8_valid_words(p, n);
 }
 
 /* Whether it is UTF-8, and has no NUL. */
-static inline int utf8_is_clean(const unsigned char *p, size_t n)
+static inline int utf8_is_clean(int isa, const unsigned char *p, size_t n)
 {
-#ifdef UTF8_HAS_AVX2
-    if (n >= 32 && __builtin_cpu_supports("avx2")) return utf8_clean_avx2(p, n);
+#if SCAN_X86
+    if (isa == SCAN_AVX512 && n >= 64) return utf8_passes_avx512(p, n, 0);
+    if (isa >= SCAN_AVX2 && n >= 32) return utf8_passes_avx2(p, n, 0);
 #endif
+    (void)isa;
     return utf8_valid_words(p, n) && (n == 0 || !memchr(p, 0, n));
 }
 

@@ -213,7 +213,7 @@ cdef inline int value_unreadable(const reader_t* r, const cell_t* cell) noexcept
     cdef span_t text = cell.text
     if cell.has_bad_quote and not r.plan.keep_bad_quotes:
         return CODE_BAD_QUOTE
-    if not r.is_utf8 and not utf8_valid(text.p, text.n):
+    if not r.is_utf8 and not utf8_valid(r.plan.dialect.isa, text.p, text.n):
         return CODE_ENCODING
     if r.has_nul and text.n and memchr(text.p, 0, <size_t> text.n) != NULL:
         return CODE_NUL

@@ -12,15 +12,15 @@ from tests.reference_values import Value, WrongError, transformed, value_of, vio
 DIALECT = Dialect(header=False)
 
 
-def batch_of(field: Field, texts: Iterable[bytes]) -> Batch:
+def batch_of(field: Field, texts: Iterable[bytes], simd: str | None = None) -> Batch:
     """Parse a feed of one column in which each text is quoted, so that it arrives as it is."""
     data = b"".join(b'"' + text.replace(b'"', b'""') + b'"\n' for text in texts)
-    return Plan(Schema((field,), missing_values=()), DIALECT).parse(data)
+    return Plan(Schema((field,), missing_values=()), DIALECT, simd=simd).parse(data)
 
 
-def readings(field: Field, texts: Sequence[bytes]) -> list[Value | list[Code]]:
+def readings(field: Field, texts: Sequence[bytes], simd: str | None = None) -> list[Value | list[Code]]:
     """Read each text; the value, or all the codes it gets."""
-    batch = batch_of(field, texts)
+    batch = batch_of(field, texts, simd)
     codes: dict[int, list[Code]] = {}
     for code, _, record, *_ in batch.rejects():
         codes.setdefault(record, []).append(Code(code))

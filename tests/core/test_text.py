@@ -14,6 +14,8 @@ from tests.core.cells import assert_as_reference, readings
 
 TEXT = Field("t")
 ENCODING = [Code.ENCODING]
+BLOCKS = {"scalar": 1, "avx2": 32, "avx512": 64}
+"""Of the instruction sets that look UTF-8 over in ways of their own, the bytes of a block."""
 
 SPACES = [chr(point) for point in range(1, sys.maxunicode + 1) if chr(point).isspace()]
 # Neighbours of white space, by code point or by bytes.
@@ -40,21 +42,24 @@ def is_utf8(data: bytes) -> bool:
 
 
 def hold_to_python(texts: list[bytes]) -> None:
-    for text, found in zip(texts, readings(TEXT, texts), strict=True):
-        assert found == (text.decode() if is_utf8(text) else ENCODING), text
+    for simd in BLOCKS:
+        for text, found in zip(texts, readings(TEXT, texts, simd), strict=True):
+            assert found == (text.decode() if is_utf8(text) else ENCODING), (simd, text)
 
 
 # UTF-8 ——————————————————————————————————————————————————————————————————————————————————————————————
 
 
-@pytest.mark.parametrize("before", [b"", b"a" * 31, b"\xc3\xa9" * 16], ids=["alone", "ascii", "wide"])
-@pytest.mark.parametrize("after", [b"", b"z", b"z" * 40], ids=["end", "one", "many"])
-def test_vectors_of_utf8(before: bytes, after: bytes) -> None:
+@pytest.mark.parametrize("simd", BLOCKS)
+@pytest.mark.parametrize("before", ["", "a", "é"], ids=["alone", "ascii", "wide"])
+@pytest.mark.parametrize("after", [b"", b"z", b"z" * 70], ids=["end", "one", "many"])
+def test_vectors_of_utf8(before: str, after: bytes, simd: str) -> None:
     vectors = shared_data.vectors("utf8_tests.jsonl")
     if not vectors:
         pytest.skip(shared_data.WHY_ABSENT)
-    texts = [before + bytes.fromhex(vector["hex"]) + after for vector in vectors]
-    for vector, found in zip(vectors, readings(TEXT, texts), strict=True):
+    start = before.encode() * (BLOCKS[simd] // len(before.encode() or b"a"))
+    texts = [start + bytes.fromhex(vector["hex"]) + after for vector in vectors]
+    for vector, found in zip(vectors, readings(TEXT, texts, simd), strict=True):
         assert (found != ENCODING) == vector["valid"], vector
 
 
@@ -77,9 +82,9 @@ def test_one_byte_changed_anywhere(text: str, place: int, byte: int) -> None:
 
 
 @pytest.mark.parametrize("before", ["a", "é"], ids=["ascii", "wide"])
-@pytest.mark.parametrize("place", range(27, 35))
+@pytest.mark.parametrize("place", [*range(27, 35), *range(59, 67)])
 def test_faults_across_the_end_of_a_block(before: str, place: int) -> None:
-    """Blocks are of 32 bytes; what is wrong may begin in one and show in the next."""
+    """What is wrong may begin in one block and show in the next."""
     start = before.encode() + b"a" * (place - len(before.encode()))
     pairs = [bytes(each) for each in itertools.product(EDGE_BYTES, repeat=2)]
     longer = [
@@ -88,7 +93,7 @@ def test_faults_across_the_end_of_a_block(before: str, place: int) -> None:
             bytes.fromhex("e0edeff0f4f5"), bytes.fromhex("41809fa0bf"), b"\x80", b"\xbfa"
         )
     ]
-    hold_to_python([start + each + end for each in pairs + longer for end in (b"", b"z" * 40)])
+    hold_to_python([start + each + end for each in pairs + longer for end in (b"", b"z" * 70)])
 
 
 @given(
@@ -96,11 +101,12 @@ def test_faults_across_the_end_of_a_block(before: str, place: int) -> None:
     st.dictionaries(
         st.integers(0, 399), st.sampled_from([b"\0", b"\xc3", b"\xed\xa0\x80", b"\xff"]), max_size=6
     ),
+    st.sampled_from([*BLOCKS]),
 )
-def test_unreadable_records_among_many(texts: list[str], faults: dict[int, bytes]) -> None:
+def test_unreadable_records_among_many(texts: list[str], faults: dict[int, bytes], simd: str) -> None:
     """Thousands of bytes are looked over together: each fault is found where it is, and nowhere else."""
     data = [text.encode() + faults.get(i, b"") for i, text in enumerate(texts)]
-    for given_text, found in zip(data, readings(TEXT, data), strict=True):
+    for given_text, found in zip(data, readings(TEXT, data, simd), strict=True):
         if not is_utf8(given_text):
             assert found == ENCODING
         elif b"\0" in given_text:
