@@ -47,6 +47,23 @@ def test_the_instruction_set_can_be_forced() -> None:
         Plan(ONE, PLAIN, simd="mmx")
 
 
+def test_what_is_kept_for_the_next_calls_is_bounded() -> None:
+    """However large the batches were, and however many there were at a time."""
+    plan = Plan(ONE, Dialect(max_record_bytes=8 << 20))
+    data = b"x" * (7 << 20) + b"\n"
+    batches = [plan.parse(data) for _ in range(16)]
+    held = sum(batch.nbytes for batch in batches)
+    assert held > 96 << 20
+    scratch = plan.nbytes
+    while batches:
+        del batches[-1]
+        assert plan.nbytes - scratch <= 64 << 20
+    kept = plan.nbytes
+    assert kept - scratch > 32 << 20
+    plan.parse(data)
+    assert plan.nbytes == kept
+
+
 def test_a_lane_key_names_fields() -> None:
     with pytest.raises(SchemaError, match="lane key: no field is named 'x'; the fields are a"):
         Plan(ONE, PLAIN, lane_key=["x"])

@@ -236,6 +236,7 @@ cdef inline Py_ssize_t batch_bytes(const batch_t* batch) noexcept nogil:
     cdef Py_ssize_t per_row = 3 * 4 + (8 if batch.key_hash != NULL else 0)
     cdef Py_ssize_t total = batch.row_capacity * per_row + batch.reject_text_capacity
     cdef int i
+    total += <Py_ssize_t> (sizeof(batch_t) + <size_t> batch.ncols * (sizeof(column_t) + 3 * COLUMN_PADDING))
     total += batch.reject_capacity * <Py_ssize_t> sizeof(reject_t)
     if batch.claims != NULL:
         total += batch.nrejects * <Py_ssize_t> sizeof(claim_t)

@@ -2,10 +2,9 @@
 
 cdef enum:
     MAX_CHUNK = 1 << 30                 # bytes: offsets are 32 bits
-    # Batches, and scratch memories, kept for later calls: as many as four ranges of a run have, which come back a range
-    # at a time; more is a burst.
-    MAX_SPARES = 64
-    MAX_SPARE_BYTES = 32 * 1024 * 1024  # of one of them: larger ones are rare, and given back
+    # Bytes of the batches, and of the scratch memories, that are kept for later calls: as many as a run has in work at
+    # a time (config.max_bytes); more is a burst.
+    MAX_SPARE_BYTES = 64 * 1024 * 1024
 
 cdef dict DAMAGES = {"": OK, "record_too_long": CODE_RECORD_TOO_LONG, "unclosed_quote": CODE_UNCLOSED_QUOTE}
 
@@ -44,6 +43,8 @@ cdef class Plan:
     lane_key : tuple of str
     simd : str
         The instruction set in use.
+    nbytes : int
+        Bytes of memory that are kept for the next calls, 128 MiB at most.
 
     Raises
     ------
@@ -72,9 +73,9 @@ cdef class Plan:
     # parsing into them.
     cdef cython.pymutex spares_lock
     cdef batch_t* spare_batches
-    cdef int nspare_batches
+    cdef Py_ssize_t spare_batch_bytes
     cdef scratch_t* spare_scratches
-    cdef int nspare_scratches
+    cdef Py_ssize_t spare_scratch_bytes
 
     def __cinit__(self, schema, dialect, columns=None, lane_key=(), *, simd=None, patterns=None):
         cdef int i
@@ -119,6 +120,11 @@ cdef class Plan:
     @property
     def simd(self):
         return INSTRUCTION_SETS[self.plan.dialect.isa]
+
+    @property
+    def nbytes(self):
+        with self.spares_lock:
+            return self.spare_batch_bytes + self.spare_scratch_bytes
 
     def parse(self, data, size=None, *, str damage=""):
         """Read a chunk of whole records, without the header.
@@ -332,7 +338,7 @@ cdef class Plan:
             batch = self.spare_batches
             if batch != NULL:
                 self.spare_batches = batch.next
-                self.nspare_batches -= 1
+                self.spare_batch_bytes -= batch_bytes(batch)
         if batch != NULL:
             batch.refs = 1
             return batch
@@ -350,14 +356,14 @@ cdef class Plan:
 
     cdef void recycle(self, batch_t* batch) noexcept nogil:
         """Keep a batch that nobody refers to any more, or free it."""
-        cdef bint is_kept = batch_bytes(batch) <= MAX_SPARE_BYTES
-        if is_kept:
-            with self.spares_lock:
-                is_kept = self.nspare_batches < MAX_SPARES
-                if is_kept:
-                    batch.next = self.spare_batches
-                    self.spare_batches = batch
-                    self.nspare_batches += 1
+        cdef Py_ssize_t size = batch_bytes(batch)
+        cdef bint is_kept
+        with self.spares_lock:
+            is_kept = size <= MAX_SPARE_BYTES - self.spare_batch_bytes
+            if is_kept:
+                batch.next = self.spare_batches
+                self.spare_batches = batch
+                self.spare_batch_bytes += size
         if not is_kept:
             batch_free(batch)
 
@@ -367,20 +373,20 @@ cdef class Plan:
             scratch = self.spare_scratches
             if scratch != NULL:
                 self.spare_scratches = scratch.next
-                self.nspare_scratches -= 1
+                self.spare_scratch_bytes -= scratch_bytes(scratch)
         if scratch == NULL:
             scratch = <scratch_t*> calloc(1, sizeof(scratch_t))
         return scratch
 
     cdef void give_scratch(self, scratch_t* scratch) noexcept nogil:
-        cdef bint is_kept = scratch_bytes(scratch) <= MAX_SPARE_BYTES
-        if is_kept:
-            with self.spares_lock:
-                is_kept = self.nspare_scratches < MAX_SPARES
-                if is_kept:
-                    scratch.next = self.spare_scratches
-                    self.spare_scratches = scratch
-                    self.nspare_scratches += 1
+        cdef Py_ssize_t size = scratch_bytes(scratch)
+        cdef bint is_kept
+        with self.spares_lock:
+            is_kept = size <= MAX_SPARE_BYTES - self.spare_scratch_bytes
+            if is_kept:
+                scratch.next = self.spare_scratches
+                self.spare_scratches = scratch
+                self.spare_scratch_bytes += size
         if not is_kept:
             scratch_free(scratch)
 
