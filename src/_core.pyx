@@ -33,7 +33,7 @@
 #     what is stored   contents.pxd  what rows say, as hashes     entry.pxd     one of them
 #                      known.pxd     hashes by key                choose.pxd    which rows say something new
 #     encoders         view.pxd output.pxd copy_value.pxd encode_*.pxd value_text.pxd share.pxd latin.pxd
-#                      seen.pxd
+#                      seen.pxd  big_endian.h .pxd
 #
 # and the files included below, which do know objects, are the façade:
 #

@@ -12,6 +12,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from _core.big_endian cimport big_put16, big_put32, big_put64
 from _core.numeric_binary cimport numeric_put_scaled, numeric_put_text
 from _core.output cimport output_copy_blocks
 from _core.span cimport span_t
@@ -43,41 +44,8 @@ cdef enum:
 cdef extern from *:
     """
     #define COPY_EPOCH_US INT64_C(946684800000000)
-
-    /* Compilers see through the shifts: one byte swap and one store each. */
-    static inline unsigned char *copy_put16(unsigned char *out, uint16_t v)
-    {
-        out[0] = (unsigned char)(v >> 8);
-        out[1] = (unsigned char)v;
-        return out + 2;
-    }
-
-    static inline unsigned char *copy_put32(unsigned char *out, uint32_t v)
-    {
-        out[0] = (unsigned char)(v >> 24);
-        out[1] = (unsigned char)(v >> 16);
-        out[2] = (unsigned char)(v >> 8);
-        out[3] = (unsigned char)v;
-        return out + 4;
-    }
-
-    static inline unsigned char *copy_put64(unsigned char *out, uint64_t v)
-    {
-        out[0] = (unsigned char)(v >> 56);
-        out[1] = (unsigned char)(v >> 48);
-        out[2] = (unsigned char)(v >> 40);
-        out[3] = (unsigned char)(v >> 32);
-        out[4] = (unsigned char)(v >> 24);
-        out[5] = (unsigned char)(v >> 16);
-        out[6] = (unsigned char)(v >> 8);
-        out[7] = (unsigned char)v;
-        return out + 8;
-    }
     """
     const int64_t COPY_EPOCH_US      # from 1970-01-01 to 2000-01-01
-    unsigned char* copy_put16(unsigned char* out, uint16_t v) noexcept nogil
-    unsigned char* copy_put32(unsigned char* out, uint32_t v) noexcept nogil
-    unsigned char* copy_put64(unsigned char* out, uint64_t v) noexcept nogil
 
 
 cdef inline Py_ssize_t copy_width(int target) noexcept nogil:
@@ -119,16 +87,16 @@ cdef inline unsigned char* copy_put_bytes(
 ) noexcept nogil:
     """Write a text as it is: what most values of most feeds are."""
     cdef span_t text = view_text(view, row)
-    return output_copy_blocks(copy_put32(out, <uint32_t> text.n), text)
+    return output_copy_blocks(big_put32(out, <uint32_t> text.n), text)
 
 
 cdef inline unsigned char* copy_put_numeric_text(unsigned char* out, span_t text) noexcept nogil:
     cdef Py_ssize_t size = numeric_put_text(out + 4, text)
-    return copy_put32(out, <uint32_t> size) + size
+    return big_put32(out, <uint32_t> size) + size
 
 
 cdef inline unsigned char* copy_put_jsonb(unsigned char* out, span_t text) noexcept nogil:
-    out = copy_put32(out, <uint32_t> (text.n + 1))
+    out = big_put32(out, <uint32_t> (text.n + 1))
     out[0] = 1
     return output_copy_blocks(out + 1, text)
 
@@ -138,10 +106,10 @@ cdef inline unsigned char* copy_put_narrow(unsigned char* out, int target, int64
     if target == COPY_INT2:
         if v != <int16_t> v:
             return NULL
-        return copy_put16(copy_put32(out, 2), <uint16_t> v)
+        return big_put16(big_put32(out, 2), <uint16_t> v)
     if v != <int32_t> v:
         return NULL
-    return copy_put32(copy_put32(out, 4), <uint32_t> v)
+    return big_put32(big_put32(out, 4), <uint32_t> v)
 
 
 cdef inline unsigned char* copy_put_float4(unsigned char* out, double v) noexcept nogil:
@@ -151,7 +119,7 @@ cdef inline unsigned char* copy_put_float4(unsigned char* out, double v) noexcep
     if isfinite(v) and not isfinite(narrow) or narrow == 0 and v != 0:
         return NULL
     memcpy(&bits, &narrow, 4)
-    return copy_put32(copy_put32(out, 4), bits)
+    return big_put32(big_put32(out, 4), bits)
 
 
 cdef inline unsigned char* copy_put_value(
@@ -166,22 +134,22 @@ cdef inline unsigned char* copy_put_value(
     elif target == COPY_JSONB:
         return copy_put_jsonb(out, view_text(view, row))
     elif target == COPY_UUID:
-        return copy_put_uuid(copy_put32(out, 16), view_text(view, row).p)
+        return copy_put_uuid(big_put32(out, 16), view_text(view, row).p)
     elif target == COPY_TEXT_NUMERIC:
         return copy_put_numeric_text(out, view_text(view, row))
     elif target == COPY_SCALED_NUMERIC or target == COPY_INT_NUMERIC:
         size = numeric_put_scaled(out + 4, view_int(view, row), view.scale)
-        return copy_put32(out, <uint32_t> size) + size
+        return big_put32(out, <uint32_t> size) + size
     elif target == COPY_INT8 or target == COPY_FLOAT8 or target == COPY_TIME:
         # A time counts from midnight in both; a float8 is sent as its bits.
-        return copy_put64(copy_put32(out, 8), <uint64_t> view_int(view, row))
+        return big_put64(big_put32(out, 8), <uint64_t> view_int(view, row))
     elif target == COPY_TIMESTAMP:
-        return copy_put64(copy_put32(out, 8), <uint64_t> (view_int(view, row) - COPY_EPOCH_US))
+        return big_put64(big_put32(out, 8), <uint64_t> (view_int(view, row) - COPY_EPOCH_US))
     elif target == COPY_DATE:
         days = (<const int32_t*> view.data)[row]
-        return copy_put32(copy_put32(out, 4), <uint32_t> (days - COPY_EPOCH_DAYS))
+        return big_put32(big_put32(out, 4), <uint32_t> (days - COPY_EPOCH_DAYS))
     elif target == COPY_BOOL:
-        out = copy_put32(out, 1)
+        out = big_put32(out, 1)
         out[0] = view_bool(view, row)
         return out + 1
     elif target == COPY_FLOAT4:

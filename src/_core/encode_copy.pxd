@@ -14,9 +14,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 
+from _core.big_endian cimport big_put16, big_put32, big_put64
 from _core.copy_value cimport (
-    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put16, copy_put32, copy_put64, copy_put_bytes, copy_put_value,
-    copy_width,
+    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put_bytes, copy_put_value, copy_width,
 )
 from _core.view cimport rows_are_all, rows_has, rows_t, view_has, view_t
 
@@ -144,13 +144,13 @@ cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
     for row in range(block.first, end):
         if not is_all and not rows_has(&copy.rows, row):
             continue
-        out = copy_put16(out, count)
+        out = big_put16(out, count)
         if copy.record != NULL:
-            out = copy_put64(copy_put32(out, 8), <uint64_t> (copy.record_base + copy.record[row] + 1))
+            out = big_put64(big_put32(out, 8), <uint64_t> (copy.record_base + copy.record[row] + 1))
         for i in range(nviews):
             view = &views[i]
             if not view_has(view, row):
-                out = copy_put32(out, 0xFFFFFFFF)
+                out = big_put32(out, 0xFFFFFFFF)
             elif view.kind == COPY_BYTES:
                 out = copy_put_bytes(out, view, row)
             else:

@@ -7,8 +7,9 @@
 #
 # Source: PostgreSQL, src/backend/utils/adt/numeric.c, numeric_send; held to vectors that a server made.
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 
+from _core.big_endian cimport big_put16, big_put64
 from _core.moment cimport CIVIL_DAY_US, civil_date
 from _core.number_scan cimport NUMERIC_DECIMALS, POWER_OF_TEN, number_digit, number_scan, number_t
 from _core.span cimport span_t
@@ -53,7 +54,7 @@ cdef inline int numeric_put_scaled(unsigned char* out, int64_t v, int scale) noe
         end -= 1
     numeric_put_head(out, end - first, i, v < 0, scale)
     for i in range(first, end):
-        put_int16(out + NUMERIC_HEAD + 2 * (i - first), digits[i])
+        big_put16(out + NUMERIC_HEAD + 2 * (i - first), <uint16_t>digits[i])
     return NUMERIC_HEAD + 2 * (end - first)
 
 
@@ -74,10 +75,12 @@ cdef inline Py_ssize_t numeric_put_text(unsigned char* out, span_t s) noexcept n
     numeric_put_head(out, <int>(group - last + 1), <int>group, number.is_negative, <int>decimals)
     while group >= last:
         at = number.point - NUMERIC_BASE_DIGITS * (group + 1)
-        put_int16(
+        big_put16(
             out + NUMERIC_HEAD + 2 * n,
-            1000 * number_digit(&number, at) + 100 * number_digit(&number, at + 1)
-            + 10 * number_digit(&number, at + 2) + number_digit(&number, at + 3),
+            <uint16_t>(
+                1000 * number_digit(&number, at) + 100 * number_digit(&number, at + 1)
+                + 10 * number_digit(&number, at + 2) + number_digit(&number, at + 3)
+            ),
         )
         group -= 1
         n += 1
@@ -87,15 +90,12 @@ cdef inline Py_ssize_t numeric_put_text(unsigned char* out, span_t s) noexcept n
 cdef inline void numeric_put_head(
     unsigned char* out, int ndigits, int weight, bint is_negative, int decimals
 ) noexcept nogil:
-    put_int16(out, ndigits)
-    put_int16(out + 2, weight if ndigits else 0)
-    put_int16(out + 4, NUMERIC_NEGATIVE if is_negative else 0)
-    put_int16(out + 6, decimals)
-
-
-cdef inline void put_int16(unsigned char* out, int v) noexcept nogil:
-    out[0] = <unsigned char>(v >> 8)
-    out[1] = <unsigned char>v
+    cdef uint64_t head = <uint64_t>ndigits << 48 | <uint64_t>decimals
+    if ndigits:
+        head |= <uint64_t>(weight & 0xFFFF) << 32
+    if is_negative:
+        head |= <uint64_t>NUMERIC_NEGATIVE << 16
+    big_put64(out, head)
 
 
 cdef inline Py_ssize_t decimal_text(int64_t v, int scale, unsigned char* out) noexcept nogil:
