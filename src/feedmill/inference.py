@@ -29,11 +29,13 @@ from feedmill.kernel import Plan
 from feedmill.pool import WorkerPool
 from feedmill.readers import BufferPool, Source, find_sources, is_stream, open_source
 from feedmill.readers.arrow import ArrowReader
+from feedmill.readers.jsonlines import JsonLinesReader
 from feedmill.run_options import DEFAULT_OPTIONS, RunOptions
 from feedmill.schema import Field, Schema
 
 if TYPE_CHECKING:
     from feedmill.dialect import Dialect
+    from feedmill.kernel import Batch
     from feedmill.readers import Chunk, Reader
 
 __all__ = ["infer"]
@@ -205,7 +207,7 @@ class _Scan:
     def __init__(self, schema: Schema, reader: Reader) -> None:
         if isinstance(reader, ArrowReader):
             reader.bind(schema)
-        self._parse = reader.parse
+        self._reader = reader
         self.as_is = Plan(schema, reader.dialect)
         # By candidate, a plan in which the columns that may be such are, and the columns that may not.
         self.candidates: dict[int, Plan] = {}
@@ -222,22 +224,26 @@ class _Scan:
 
     def summary(self, chunk: Chunk) -> Summary:
         """Sum a chunk up."""
-        cells = self._parse(chunk, self.as_is)
+        batches = self._parsed(chunk)
+        cells = next(batches)
         made = Summary.empty(len(self.as_is.names))
         made.records, made.unreadable = cells.records, cells.failures
         for column, values in zip(made.columns, zip(*cells.tuples(), strict=True), strict=False):
             column.take(values)
+        found = dict(zip(self.candidates, (batch.reject_counts() for batch in batches), strict=True))
         for number, never in self.never.items():
-            unfit = set(never)
-            if number in self.candidates:
-                found = self._parse(chunk, self.candidates[number]).reject_counts()
-                unfit.update(place for code, place in found if code in _UNFIT)
-            for place in unfit:
+            for place in never | {place for code, place in found.get(number, {}) if code in _UNFIT}:
                 if place >= 0:
                     made.columns[place].unfit.add(number)
         for column in made.columns:
             column.measure()
         return made
+
+    def _parsed(self, chunk: Chunk) -> Iterator[Batch]:
+        plans = [self.as_is, *self.candidates.values()]
+        if isinstance(self._reader, JsonLinesReader):
+            return self._reader.parse_each(chunk, plans)
+        return (self._reader.parse(chunk, plan) for plan in plans)
 
 
 def _may_be(own: Field, kind: str) -> bool:

@@ -12,6 +12,7 @@ from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
 from feedmill.kernel import Plan
 from feedmill.readers import open_feed
+from feedmill.readers.jsonlines import JsonLinesReader
 from feedmill.rules import Rule
 from feedmill.schema import Constraints, Field, Schema
 from tests.readers.feedfiles import Read, read_all, texts
@@ -174,6 +175,24 @@ def test_a_line_too_long(path: Path, chunk_size: int) -> None:
         ((2, 2, 1010), "type"),
     ]
     assert [row[0] for row in found.rows] == [3]
+
+
+def test_for_several_plans_lines_are_as_for_each(path: Path) -> None:
+    path.write_bytes(
+        b'{"a": 1, "b": [1, {"c": 2.50}]}\n{"a": true}\n[]\n{"a": "x", "b": 3}\n\n{"a": "2024-01-01"}\n'
+    )
+    nested = Field("b", "array")
+    with open_feed(str(path), Dialect(format="jsonl")) as reader:
+        kinds = ("string", "integer", "boolean", "date")
+        plans = [Plan(Schema((Field("a", kind), nested)), reader.dialect) for kind in kinds]
+        (chunk,) = reader
+        assert isinstance(reader, JsonLinesReader)
+        together = list(reader.parse_each(chunk, plans))
+        alone = [reader.parse(chunk, plan) for plan in plans]
+    for one, other in zip(together, alone, strict=True):
+        assert (one.tuples(), one.rejects()) == (other.tuples(), other.rejects())
+        assert (one.lines, one.reject_counts()) == (other.lines, other.reject_counts())
+    assert [batch.failures for batch in together] == [2, 4, 3, 4]
 
 
 def test_keys_can_be_mapped(path: Path) -> None:

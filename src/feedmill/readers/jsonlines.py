@@ -15,9 +15,9 @@ parser tells.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
@@ -90,17 +90,31 @@ class JsonLinesReader(OpenFeed):
 
     def parse(self, chunk: Chunk, plan: Plan) -> Batch:
         """Rewrite a chunk's lines and let the kernel make a batch of them."""
+        (batch,) = self.parse_each(chunk, [plan])
+        return batch
+
+    def parse_each(self, chunk: Chunk, plans: Sequence[Plan]) -> Iterator[Batch]:
+        """Make a batch for each of several plans, whose fields differ only in what their text has to be.
+
+        The lines, which take most of the time, are rewritten once.
+        """
         if chunk.damage:
-            return plan.parse(chunk.data, chunk.size, damage=chunk.damage)
+            yield from (plan.parse(chunk.data, chunk.size, damage=chunk.damage) for plan in plans)
+            return
+        lines = self._rewritten(chunk, plans[0])
+        records, ends = b"".join(lines.records), chunk.data.count(b"\n", 0, chunk.size)
+        for plan in plans:
+            # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
+            yield cast("Batch", LineBatch(plan.parse(records), lines, ends))
+
+    def _rewritten(self, chunk: Chunk, plan: Plan) -> "_Lines":
         lines = _Lines(plan.schema.fields, [self._key_of.get(name, name) for name in plan.schema.names])
         byte = 0
         for number, line in enumerate(bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n")):
             if line not in {b"", b"\r"}:
                 self._rewrite(line, lines, _Place(number, byte, len(line)))
             byte += len(line) + 1
-        batch = plan.parse(b"".join(lines.records))
-        # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
-        return cast("Batch", LineBatch(batch, lines, chunk.data.count(b"\n", 0, chunk.size)))
+        return lines
 
     def _rewrite(self, line: bytes, lines: "_Lines", place: "_Place") -> None:
         """Add one line's record."""
@@ -138,12 +152,14 @@ class _Lines:
     def add(self, value: Mapping[str, Json], place: _Place, line: bytes) -> None:
         """Add an object's record; `line` is what it was read from."""
         cells = []
+        verbatim: Mapping[str, Any] = {}
         for index, key in enumerate(self.keys):
             cell = value.get(key)
             if cell is None:
                 cells.append(_NULL)
             elif isinstance(cell, dict | list):
-                nested = _VERBATIM.decode(line.decode())[key]
+                verbatim = verbatim or _VERBATIM.decode(line.decode())
+                nested = verbatim[key]
                 text = nested_text(nested, self.fields[index], _item, _written)
                 if text is not None:
                     cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
