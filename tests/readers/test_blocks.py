@@ -38,9 +38,8 @@ def test_a_file_that_is_changed_while_it_is_read_is_a_fault_at_its_end(tmp_path:
         else:
             path.write_bytes(b"a,b\n" + b"21,3\n" * 1_000)
         size = path.stat().st_size
-        with pytest.raises(
-            ReadError, match=rf"was changed while it was read: it had 5004 bytes, and has {size};"
-        ):
+        told = "it was written to" if size == 5004 else f"it had 5004 bytes, and has {size}"
+        with pytest.raises(ReadError, match=f"was changed while it was read: {told};"):
             for _ in chunks:
                 pass
         assert bytes(first.data[: first.size]).startswith(b"12,3\n")

@@ -133,9 +133,12 @@ class FileSource:
         """Refuse to have read a file that others write to: no one can say of what moment its records are."""
         now, then = os.fstat(self._file.fileno()), self._status
         if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+            change = f"it had {then.st_size} bytes, and has {now.st_size}"
+            if now.st_size == then.st_size:
+                change = "it was written to"
             raise ReadError(
-                f"feed {self.name} was changed while it was read: it had {then.st_size} bytes, and has "
-                f"{now.st_size}; run it again when nothing writes to it"
+                f"feed {self.name} was changed while it was read: {change}; run it again when nothing writes "
+                "to it"
             )
 
     def is_silent(self, seconds: float) -> bool:
