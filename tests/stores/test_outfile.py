@@ -129,6 +129,20 @@ def test_streams_are_links_by_design(tmp_path: Path) -> None:
     os.close(writer)
 
 
+def test_a_stream_that_can_only_be_read_is_refused() -> None:
+    reader, writer = os.pipe()
+    with pytest.raises(UsageError, match=rf"/dev/fd/{reader}: it can only be read; name a file"):
+        OutFile(f"/dev/fd/{reader}", StoreError)
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("number", ["999999999", "9" * 11, "9" * 30, "9" * 5_000])
+def test_a_stream_of_a_number_that_no_stream_has_is_refused(number: str) -> None:
+    with pytest.raises(UsageError, match="name a file"):
+        OutFile(f"/dev/fd/{number}", StoreError)
+
+
 def test_long_names_get_a_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 251 + ".csv")
     file = OutFile(str(path), StoreError)

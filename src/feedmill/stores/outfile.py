@@ -8,6 +8,8 @@ refused rather than followed or replaced. A pipe, terminal or device (``/dev/nul
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import re
 import secrets
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # Fewer and larger writes than Python's 8 KiB, small beside a batch.
 BUFFER_BYTES = 1 << 17
 # Symbolic links by design: a process's own streams, and what a shell makes of >(command).
-STREAM = re.compile(r"/dev/(?P<name>stdout|stderr)|(/dev|/proc/self)/fd/(?P<number>[0-9]+)")
+STREAM = re.compile(r"/dev/(?P<name>stdout|stderr)|(/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 STREAM_NUMBERS = {"stdout": 1, "stderr": 2}
 
 
@@ -173,11 +175,20 @@ def is_device(path: str) -> bool:
 
 
 def device_descriptor(path: str) -> int:
-    """Open a device. A stream of this process is shared, or each of its writers would begin at its start."""
+    """Open a device. A stream of this process is shared, or each of its writers would begin at its start.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is a stream that can only be read.
+    """
     stream = STREAM.fullmatch(path)
     if stream is None:
         return os.open(path, os.O_WRONLY | os.O_APPEND)
-    return os.dup(STREAM_NUMBERS.get(stream["name"]) or int(stream["number"]))
+    number = STREAM_NUMBERS.get(stream["name"]) or int(stream["number"])
+    if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(errno.EBADF, "it can only be read")
+    return os.dup(number)
 
 
 def is_same(path: str, other: str) -> bool:
