@@ -228,6 +228,13 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
         ("kind", "string"),
     ]
     assert validate(str(path), found.schema).successes == 2
+    path.write_text(",field1\n1,a\n2,b\n")
+    found = infer(str(path))
+    assert [(each.name, each.type) for each in found.schema.fields] == [
+        ("field1_", "integer"),
+        ("field1", "string"),
+    ]
+    assert validate(str(path), found.schema).successes == 2
 
 
 def test_columns_that_cannot_be_told_apart_are_refused_by_the_feeds_name(tmp_path: Path) -> None:

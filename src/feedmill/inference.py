@@ -54,8 +54,9 @@ def infer(feeds: Sequence[Source] | Source, *, options: RunOptions = DEFAULT_OPT
     ----------
     feeds : str or object, or a sequence of them
         Paths, globs, or ``-``: delimited text, or JSON Lines. Columns without a name are called ``field1``,
-        ``field2`` and so on, by their place; those of JSON Lines are all the keys there are, in the order in
-        which they come. Parquet and Arrow files, and objects that offer an Arrow stream.
+        ``field2`` and so on, by their place (``field1_`` if another column is called so); those of JSON Lines
+        are all the keys there are, in the order in which they come. Parquet and Arrow files, and objects that
+        offer an Arrow stream.
     options : RunOptions
         Its dialect, workers and chunk_size count.
 

@@ -157,6 +157,12 @@ class TestReading:
         rows = [b"size,", b"w,"]
         assert read_columns(rows, Dialect(), "f") == ("size w", "field2")
 
+    def test_a_place_takes_no_columns_name(self) -> None:
+        columns = read_columns([b",field1,field2,field1_,"], Dialect(), "f")
+        assert columns == ("field1__", "field1", "field2", "field1_", "field5")
+        wanted = Schema((Field("field1"), Field("field2")), fields_match="subset")
+        assert bind(wanted, columns) == columns
+
     def test_a_thousand_columns_are_columns(self) -> None:
         row = ",".join(f"c{n}" for n in range(MAX_COLUMNS)).encode()
         assert len(read_columns([row], Dialect(), "f")) == MAX_COLUMNS

@@ -42,7 +42,8 @@ def read_columns(rows: Sequence[bytes], dialect: Dialect, feed: str) -> tuple[st
     -------
     tuple of str
         The columns' names as they stand there; with several rows, the non-empty parts joined. A column that
-        has none is called by its place, ``field1`` and so on, as all are where there is no header.
+        has none is called by its place, ``field1`` and so on, as all are where there is no header; where
+        another column has that name, ``field1_``, with as many low lines as it takes to differ.
 
     Raises
     ------
@@ -52,8 +53,16 @@ def read_columns(rows: Sequence[bytes], dialect: Dialect, feed: str) -> tuple[st
     parts = [split_cells(row, dialect, feed) for row in rows]
     width = max(map(len, parts), default=0)
     padded = [cells + [""] * (width - len(cells)) for cells in parts]
-    names = (dialect.header_join.join(filter(None, each)) for each in zip(*padded, strict=True))
-    return tuple(name or f"field{place}" for place, name in enumerate(names, 1))
+    names = [dialect.header_join.join(filter(None, each)) for each in zip(*padded, strict=True)]
+    return tuple(name or _name_of(place, names) for place, name in enumerate(names, 1))
+
+
+def _name_of(place: int, taken: Sequence[str]) -> str:
+    """Name a column by its place, unlike any other."""
+    name = f"field{place}"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def split_cells(record: bytes, dialect: Dialect, feed: str) -> list[str]:
