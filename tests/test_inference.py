@@ -249,9 +249,29 @@ def test_columns_that_cannot_be_told_apart_are_refused_by_the_feeds_name(tmp_pat
 
 
 @pytest.mark.parametrize("first", ["3,2,a title", "1,2,3,4,5,6,7,8,9,10,11,12", "one"])
-def test_without_a_header_most_records_say_how_many_columns_there_are(tmp_path: Path, first: str) -> None:
+def test_without_a_header_the_first_record_does_not_say_how_many_columns_there_are(
+    tmp_path: Path, first: str
+) -> None:
     path = tmp_path / "feed.csv"
     path.write_text(first + "\n" + "1,2.5,x,y,z\n" * 3)
     found = infer(str(path), options=RunOptions(dialect=Dialect(header=False)))
     assert (len(found.schema.fields), found.records, found.unreadable) == (5, 4, 1)
     assert found.schema.fields[1].type == "number"
+
+
+@pytest.mark.parametrize(
+    ("widths", "usual"),
+    [
+        ([1, 2, 3, 3, 3, 3, 2, 2, 1, 1], 3),  # the most frequent, though most have fewer
+        ([2, 2, 3, 3, 5, 9, 12], 3),  # of equals the highest
+        ([1, 12, 12, 1], 12),
+        ([1, 1, 1, 12, 12], 1),
+    ],
+)
+def test_without_a_header_the_most_frequent_number_of_cells_counts(
+    tmp_path: Path, widths: list[int], usual: int
+) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("".join(",".join("x" * width) + "\n" for width in widths))
+    found = infer(str(path), options=RunOptions(dialect=Dialect(header=False)))
+    assert len(found.schema.fields) == usual

@@ -137,18 +137,22 @@ def _named(columns: Sequence[str], reader: Reader) -> tuple[Field, ...]:
 
 
 def _numbered(first: Sequence[Chunk], dialect: Dialect) -> tuple[str, ...]:
-    """Name the columns of a feed without a header, as many as most of its first records have cells."""
+    """Name the columns of a feed without a header, as many as its first records have cells most often.
+
+    Of numbers that are as frequent, the highest counts.
+    """
     width = 1
     while first:
         plan = Plan(Schema(tuple(Field(f"field{number + 1}") for number in range(width))), dialect)
         batch = plan.parse(first[0].data, first[0].size, damage=first[0].damage)
         found = [(code, record) for code, _, record, *_ in batch.rejects()]
         wider = {record for code, record in found if code == Code.EXTRA_CELL}
-        if 2 * len(wider) <= batch.records:
-            missing = Counter(record for code, record in found if code == Code.MISSING_CELL)
-            fitting = (record for record in range(batch.records) if record not in wider)
-            widths = Counter(width - missing[record] for record in fitting)
-            return plan.names[: max(widths, key=widths.__getitem__, default=0)]
+        missing = Counter(record for code, record in found if code == Code.MISSING_CELL)
+        fitting = (record for record in range(batch.records) if record not in wider)
+        widths = Counter(width - missing[record] for record in fitting)
+        usual = max(widths, key=lambda each: (widths[each], each), default=0)
+        if not wider or len(wider) < widths[usual]:  # no other can be as frequent
+            return plan.names[:usual]
         width *= 2
     return ()
 
