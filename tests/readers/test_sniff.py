@@ -30,7 +30,8 @@ def test_a_spreadsheets_word_on_the_delimiter_is_taken() -> None:
     assert guess.evidence[1] == "skip rows: the first says sep=#, as spreadsheets write it"
     below = sniff(b"a title\nsep=;\na;b\n1;2\n", Dialect(skip_rows=1))
     assert (below.dialect.delimiter, below.dialect.skip_rows, below.dialect.header) == (";", 2, True)
-    assert sniff(b"sep=x\n1;2\n").dialect.skip_rows == 0
+    for other in ("sep=x", "sep=§", "sep=\N{NO-BREAK SPACE}", "sep= ", "sep=_", 'sep="'):
+        assert sniff(f"{other}\n1;2\n3;4\n".encode()).dialect.skip_rows == 0, other
     assert "no candidate" in sniff(b"sep=;\na;b\n", Dialect(comment=";")).evidence[2]
 
 
@@ -85,6 +86,12 @@ def test_the_header_is_the_first_record_also_where_it_has_other_cells_than_those
             == f"header yes: the first record holds {len(first.split(b','))} different words"
         )
     assert sniff(b"1.50,x\nsku,size,price\na,b,c\n").dialect.header is False
+
+
+def test_a_first_record_without_a_word_is_no_header() -> None:
+    guess = sniff(b",,\nA-1,,\nA-2,,\n")
+    assert guess.dialect.header is False
+    assert guess.evidence[3] == "header no: the first record holds no word"
 
 
 def test_a_first_record_that_cannot_be_read_says_nothing_about_the_header() -> None:

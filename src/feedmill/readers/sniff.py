@@ -36,7 +36,7 @@ _LEAST_HANGUL: Final = 2
 _HANGUL_SHARE: Final = (
     0.8  # of what is beyond ASCII: signs and Hanja are rare, and in Chinese half is no Hangul
 )
-_SEPARATOR: Final = re.compile(r"sep=([^\w\s\"']|\t)[\r\n]*")
+_SEPARATOR: Final = re.compile(r"sep=((?=[\x01-\x7f])[^\w\s\"']|\t)[\r\n]*")
 _VALUE: Final = re.compile(r"[+-]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")  # what no column is called
 
 
@@ -257,6 +257,8 @@ def _header_of(data: bytes, dialect: Dialect) -> tuple[bool, str]:
     if any(place and any(row[place] for row in others) for place in unnamed):
         return False, "header no: the first record has an empty cell, which names no column"
     names = [cell for cell in first if cell]
+    if not names:
+        return False, "header no: the first record holds no word"
     values = [name for name in names if _VALUE.fullmatch(name)]
     if values:
         shown = ", ".join(repr(cell) for cell in values[:3])
