@@ -167,3 +167,40 @@ def test_good_records_and_a_page_to_standard_output(shop: Command) -> None:
     page = shop.apart("report", "report.json", "--html", "/dev/stdout")
     assert (page.code, page.err) == (0, "")
     assert page.out.endswith("</html>\n")
+
+
+UNLIKE = {
+    "a first line that names the delimiter": (b"sep=;\n1;2\n", b"3;4\n5;6\n", "skip rows 0 and not 1"),
+    "delimiter": (b"1;2\n3;4\n", b"3|4\n5|6\n", "delimiter '|' and not ';'"),
+    "header": (b"1;2\n3;4\n", b"a;b\n5;6\n", "header True and not False"),
+    "encoding": ("é;2\nö;4\n".encode("cp1252"), "é;2\nö;4\n".encode(), "encoding 'utf-8' and not 'cp1252'"),
+}
+
+
+@pytest.mark.parametrize("case", UNLIKE)
+def test_feeds_that_do_not_look_alike_are_refused(feedmill: Command, case: str) -> None:
+    first, second, told = UNLIKE[case]
+    Path(feedmill.directory, "s1.csv").write_bytes(first)
+    Path(feedmill.directory, "s2.csv").write_bytes(second)
+    feedmill.write("ab.json", '{"fields": [{"name": "a"}, {"name": "b"}]}')
+    done = feedmill("validate", "s1.csv", "s2.csv", schema="ab.json", sniff=True)
+    assert done.code == 2
+    assert "feed s2.csv looks otherwise than s1.csv: " in done.err
+    assert told in done.err
+
+
+def test_feeds_that_look_alike_are_taken_and_empty_ones_do_not_count(feedmill: Command) -> None:
+    feedmill.write("empty.csv", "")
+    feedmill.write("s1.csv", "1;2\n3;4\n")
+    feedmill.write("s2.csv", "5;6\n7;8\n")
+    feedmill.write("ab.json", '{"fields": [{"name": "a"}, {"name": "b"}]}')
+    done = feedmill(
+        "validate", "empty.csv", "s1.csv", "s2.csv", schema="ab.json", sniff=True, report="report.json"
+    )
+    assert (done.code, feedmill.report()["successes"]) == (0, 4), done
+    # What is said holds for all of them, whatever they look like.
+    feedmill.write("s2.csv", "a;b\n7;8\n")
+    done = feedmill(
+        *("validate", "s1.csv", "s2.csv"), schema="ab.json", sniff=True, no_header=True, report="report.json"
+    )
+    assert (done.code, feedmill.report()["successes"]) == (0, 4), done

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Final, cast
@@ -318,18 +318,46 @@ def _references_of(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: bool = False) -> Dialect:
-    """Make the dialect of a command's feeds; with ``--sniff``, from what the first one looks like.
+    """Make the dialect of a command's feeds; with ``--sniff``, from what they look like.
 
     What was given counts, whatever a feed looks like. What was found is printed with its evidence: on
     standard error, if standard output is for something else.
+
+    Raises
+    ------
+    UsageError
+        The feeds do not look alike: what is right for the first would lose or change records of another.
     """
     given = SimpleNamespace(**arguments)
     dialect = Dialect(format=given.format or _format_of(feeds))
-    if given.sniff:
-        found = sniff_feed(find_feeds(feeds)[0], dialect)
-        for line in found.evidence if not arguments.get("quiet") else ():
-            (warn if is_output_taken else say)(line)
-        dialect = found.dialect
+    options = _given_dialect(given)
+    if not given.sniff:
+        return replace(dialect, **options)  # type: ignore[arg-type]  # the options' types are theirs
+    found = [(feed, sniff_feed(feed, dialect)) for feed in find_feeds(feeds)]
+    (first, guess), *others = [each for each in found if not each[1].is_empty] or found[:1]
+    for line in guess.evidence if not arguments.get("quiet") else ():
+        (warn if is_output_taken else say)(line)
+    chosen = replace(guess.dialect, **options)  # type: ignore[arg-type]  # as above
+    for other, guess in others:
+        its = replace(guess.dialect, **options)  # type: ignore[arg-type]  # as above
+        if its != chosen:
+            raise UsageError(
+                f"feed {other} looks otherwise than {first}: {_difference(its, chosen)}; run them one by "
+                "one, or say what holds for all of them"
+            )
+    return chosen
+
+
+def _difference(its: Dialect, chosen: Dialect) -> str:
+    """Say what differs between the dialects of two feeds."""
+    pairs = ((each.name, getattr(its, each.name), getattr(chosen, each.name)) for each in fields(Dialect))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {own!r} and not {first!r}" for name, own, first in pairs if own != first
+    )
+
+
+def _given_dialect(given: SimpleNamespace) -> dict[str, object]:
+    """Take what was said about the dialect."""
     options: dict[str, object] = {
         "encoding": given.encoding,
         "delimiter": given.delimiter,
@@ -343,7 +371,7 @@ def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: b
     options = {name: value for name, value in options.items() if value is not None}
     if given.quote is not None:
         options["quote"] = None if given.quote == "none" else given.quote
-    return replace(dialect, **options)  # type: ignore[arg-type]  # the options' types are theirs
+    return options
 
 
 def _format_of(feeds: Sequence[str]) -> str:

@@ -190,4 +190,6 @@ def test_what_can_be_read_once_only_cannot_be_guessed(tmp_path: Path) -> None:
 def test_an_empty_file_has_no_dialect(tmp_path: Path) -> None:
     path = tmp_path / "feed"
     path.write_bytes(b"")
-    assert "no candidate" in sniff_feed(str(path)).evidence[1]
+    guess = sniff_feed(str(path), Dialect(delimiter=";"))
+    assert (guess.dialect, guess.is_empty) == (Dialect(delimiter=";"), True)
+    assert guess.evidence == ("the feed is empty; taken as it was",)

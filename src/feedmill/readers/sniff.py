@@ -50,10 +50,13 @@ class Sniffed:
         What the feed seems to be written in.
     evidence : tuple of str
         Why, a line for each guess.
+    is_empty : bool
+        Whether there was nothing to go by, not a byte.
     """
 
     dialect: Dialect
     evidence: tuple[str, ...]
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ def sniff(sample: bytes, dialect: Dialect | None = None, *, is_whole: bool = Tru
     >>> guess.evidence[1]
     "delimiter ';': 3 of 3 records have 2 cells"
     """
+    if not sample:
+        return Sniffed(dialect or Dialect(), ("the feed is empty; taken as it was",), is_empty=True)
     encoding, why = _encoding_of(sample, is_whole)
     base = dataclasses.replace(dialect or Dialect(), encoding=encoding)
     if base.format == "jsonl":
