@@ -200,7 +200,7 @@ class MemoryIntegrations:
         self._every_outcome = every_outcome
         self._run: RunInfo | None = None
 
-    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
+    def begin(self, run: RunInfo, *, keeps_hashes: bool = True) -> RunInfo:
         if run.resume:
             run = next(old for old in reversed(self._store.unfinished) if old.source == run.source)
         else:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from feedmill.errors import RunError
-from feedmill.products import process_feeds
+from feedmill.products import process_feeds, process_staged
 from feedmill.products.memory import Choice, LaneMemory
 from feedmill.products.process import product_schema
 from feedmill.report import Outcomes
@@ -116,6 +116,20 @@ def test_what_the_staging_table_brings_is_noticed(
     with counted(monkeypatch) as sent:
         assert process(sql_rig, feed).report.outcomes == Outcomes(unchanged=4)
     assert sum(sent) == 0
+
+
+def test_what_a_trigger_of_the_staging_table_does_is_noticed(postgres: PostgresRig, tmp_path: Path) -> None:
+    feed = write_feed(tmp_path / "a.csv", rows(3))
+    process(postgres, feed)
+    postgres.execute(
+        "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE products SET title = 'Bowl' WHERE sku = 's0002'; RETURN NULL; END $$",
+        "CREATE TRIGGER meddle AFTER UPDATE ON product_integration_staging EXECUTE FUNCTION meddle()",
+    )
+    stage(postgres, [Row(sku="s0001", price="1.00")])
+    with postgres.staged() as (job, table):
+        assert job.execute(table).report.outcomes == Outcomes(updated=1)
+    assert process(postgres, feed).report.outcomes == Outcomes(updated=2, unchanged=1)
 
 
 def test_a_run_notices_the_staging_table_while_it_lasts(sql_rig: SqlRig, tmp_path: Path) -> None:
@@ -223,6 +237,25 @@ def test_the_same_digits_at_another_scale_are_another_price(sql_rig: SqlRig, tmp
     feed = write_feed(tmp_path / "b.csv", [Row(price="1.0000")])
     assert process_feeds(feed, sql_rig.url, schema=schema).outcomes == Outcomes(updated=1)
     assert process_feeds(feed, sql_rig.url, schema=schema).outcomes == Outcomes(unchanged=1)
+
+
+def test_keys_that_may_be_written_otherwise_are_compared(sql_rig: SqlRig, tmp_path: Path) -> None:
+    """A UUID is one whatever the case of its letters; as a mere text it is not."""
+    assert isinstance(sql_rig, SqliteRig | PostgresRig)
+    sku = "ABCDEF00-0000-4000-8000-0000000000AB"
+    by_format = [
+        replace(field, format="uuid") if field.name == "sku" else field for field in product_schema().fields
+    ]
+    uuids = replace(product_schema(), fields=tuple(by_format))
+    feeds = [write_feed(tmp_path / f"{price}.csv", [Row(sku=sku, price=price)]) for price in ("1", "2")]
+    process(sql_rig, feeds[0])
+    process_feeds(feeds[1], sql_rig.url, schema=uuids)
+    process(sql_rig, feeds[0])
+    assert sql_rig.tables().offers["d1", sku][0] == 1.0
+    stage(sql_rig, [Row(sku=sku, price="3")])
+    assert process_staged(sql_rig.url, schema=uuids).successes == 1
+    process(sql_rig, feeds[0])
+    assert sql_rig.tables().offers["d1", sku][0] == 1.0
 
 
 def test_a_feed_with_fewer_columns_is_another_thing(sql_rig: SqlRig, tmp_path: Path) -> None:

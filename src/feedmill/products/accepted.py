@@ -104,7 +104,7 @@ class GatedJournal[T: Transaction](SqlIntegrations[T]):
         super().__init__(database, every_outcome=every_outcome, verify=verify, snapshot=snapshot)
         self._seen = seen
 
-    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
+    def begin(self, run: RunInfo, *, keeps_hashes: bool = True) -> RunInfo:
         """Register the run, or find the one to resume.
 
         Raises
@@ -114,7 +114,7 @@ class GatedJournal[T: Transaction](SqlIntegrations[T]):
         """
         if run.source != self._seen.source:
             raise UsageError(f"{', '.join(run.feeds)}: changed since the gate has seen it; start it again.")
-        return super().begin(run, is_staged=is_staged)
+        return super().begin(run, keeps_hashes=keeps_hashes)
 
     def close_books(self, transaction: T) -> None:
         """Mark the run finished, and its dealers' profiles as the last accepted ones."""

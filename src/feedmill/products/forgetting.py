@@ -27,6 +27,7 @@ from feedmill.products.memory import (
     places_of,
     store,
 )
+from feedmill.products.staged import has_plain_keys
 from feedmill.schema import Field, Schema
 from feedmill.stores.protocol import RangePart
 from feedmill.stores.transaction import Transaction, Value, count
@@ -71,10 +72,12 @@ def forgetting_changes[T: Transaction](
 ) -> Iterator[None]:
     """Let the block apply a part, and know nothing any more of what it changes.
 
-    Not while a run is under way, whose memory has what was known; nor where there is nothing that counts.
+    Not while a run is under way, whose memory has what was known; nor where there is nothing that counts, or
+    keys are written in more ways than one, so that it is not known by which hash they are.
     """
     is_noted = (
         bool(part.slices)
+        and has_plain_keys(part.slices[0].batch.plan.schema)
         and bool(transaction.execute(IS_SOUND, (NOBODY,)))
         and not database.has_rules(transaction)
         and database.open_memory(transaction, NOBODY)

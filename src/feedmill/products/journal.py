@@ -59,8 +59,8 @@ class SqlIntegrations[T: Transaction]:
         self._snapshot = snapshot
         self._ledger: Ledger | None = None
 
-    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
-        """Register the run, or find the one to resume; one over the staging table keeps no hashes."""
+    def begin(self, run: RunInfo, *, keeps_hashes: bool = True) -> RunInfo:
+        """Register the run, or find the one to resume."""
         target = TARGET
         if self._snapshot is not None:
             self._snapshot.check(run)
@@ -72,7 +72,7 @@ class SqlIntegrations[T: Transaction]:
             effective = session.transact(
                 lambda transaction: ledger.begin(transaction, run, target, self.lanes, beginning)
             )
-            if not is_staged:
+            if keeps_hashes:
                 self._memory.begin(session, f"{effective.run_id}/{secrets.token_hex(4)}")
         finally:
             session.close()

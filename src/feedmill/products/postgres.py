@@ -181,7 +181,7 @@ class PostgresProducts:
         return _locks(transaction, "LOCK TABLE products, product_dealers, dealers IN SHARE MODE")
 
     def open_memory(self, transaction: PostgresTransaction, owner: str) -> bool:
-        """Let the transaction change products without a note; the setting ends with it."""
+        """Let the transaction change products without a note, until `close_memory` or its end."""
         transaction.execute(f"SELECT pg_advisory_xact_lock_shared({MEMORY_LOCK})")
         return bool(
             transaction.execute(
@@ -191,7 +191,8 @@ class PostgresProducts:
         )
 
     def close_memory(self, transaction: PostgresTransaction) -> None:
-        """Do nothing: the setting ends with the transaction."""
+        """Take notes again, of what else the transaction does."""
+        transaction.execute("SELECT set_config('feedmill.remembers', 'off', true)")
 
     def blobs(self, transaction: PostgresTransaction, query: str) -> Iterator[bytes]:
         """Read a column of bytes, as they are and not in hexadecimal digits."""

@@ -25,7 +25,7 @@ from feedmill.products.repositories import (
     QueueService,
     StagedRecords,
 )
-from feedmill.products.staged import check_schema
+from feedmill.products.staged import check_schema, has_plain_keys
 from feedmill.readers import find_feeds
 from feedmill.report import Report
 from feedmill.runs import RunOptions, run_feeds
@@ -155,7 +155,8 @@ class ProductSink[L: Lot]:
 
     def begin(self, run: RunInfo) -> RunInfo:
         """Register the run, or find the one to resume."""
-        return self._job.integrations.begin(run, is_staged=self._is_staged)
+        keeps_hashes = not self._is_staged and has_plain_keys(self._job.schema)
+        return self._job.integrations.begin(run, keeps_hashes=keeps_hashes)
 
     def prepare(self, batch: Batch) -> None:
         """Show the journal a batch, in the worker's thread."""

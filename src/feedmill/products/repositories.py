@@ -140,8 +140,8 @@ class ProductIntegrationRepository[L: Lot](Protocol):
 
     lanes: int
 
-    def begin(self, run: RunInfo, *, is_staged: bool = False) -> RunInfo:
-        """Register the run, or find the one to resume; `is_staged` are the records of `StagedRecords`."""
+    def begin(self, run: RunInfo, *, keeps_hashes: bool = True) -> RunInfo:
+        """Register the run, or find the one to resume; it may keep hashes of what it stores."""
 
     def prepare(self, batch: Batch) -> None:
         """Look at a batch in the worker that has made it; see `feedmill.stores.protocol`."""

@@ -64,6 +64,11 @@ def columns_of(plan: Plan) -> frozenset[str]:
     return frozenset(plan.names).intersection(plan.columns or plan.names)
 
 
+def has_plain_keys(schema: Schema) -> bool:
+    """Whether each key has one way to be written; the kernel takes a UUID for itself in either case."""
+    return all(schema.field(name).format != "uuid" for name in KEY)
+
+
 def check_schema(schema: Schema) -> None:
     """Hold a schema against what products are made of.
 
