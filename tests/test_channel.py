@@ -93,6 +93,19 @@ def test_room_may_be_waited_for_before_there_is_an_item() -> None:
         channel.wait_for_room()
 
 
+def test_who_waits_for_room_takes_none_from_a_putter() -> None:
+    channel = Channel[str](capacity=1)
+    channel.put("a")
+    waiter = Blocked(channel.wait_for_room)
+    while len(channel.stats().waits) < 1:
+        threading.Event().wait(0.001)
+    putter = Blocked(lambda: channel.put("b"))
+    while len(channel.stats().waits) < 2:
+        threading.Event().wait(0.001)
+    assert [channel.get(), channel.get(timeout_s=60)] == ["a", "b"]
+    assert (waiter.over(), putter.over()) == (None, None)
+
+
 def test_an_item_heavier_than_the_bound_still_passes() -> None:
     channel = Channel[str](capacity=2, max_bytes=10)
     channel.put("whale", 1_000)

@@ -177,6 +177,9 @@ class Channel[T]:
         with self._lock:
             if self._is_full() and not self._is_closed:
                 self._wait_for_room()
+                if self._putting:
+                    # Of the one who was told of the room, nothing comes to take it.
+                    self._has_room.notify()
             if self._is_closed:
                 raise ChannelClosed
 
