@@ -66,13 +66,30 @@ def nested_text(
 
 
 def json_text(value: object, scalar: Callable[[object], str]) -> str:
-    """Write JSON whose texts, numbers and other scalars are written by `scalar`."""
+    """Write JSON whose texts, numbers and other scalars are written by `scalar`.
+
+    Raises
+    ------
+    TypeError
+        A name is none that `json.dumps` takes.
+    ValueError
+        It is a number that is not finite.
+    """
     if isinstance(value, Mapping):
-        members = (f"{scalar(str(name))}: {json_text(each, scalar)}" for name, each in value.items())
+        members = (f"{scalar(_name(name))}: {json_text(each, scalar)}" for name, each in value.items())
         return f"{{{', '.join(members)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(json_text(each, scalar) for each in value)}]"
     return scalar(value)
+
+
+def _name(name: object) -> str:
+    """Write a member's name, without its quotes."""
+    if isinstance(name, str):
+        return name
+    if name is None or isinstance(name, bool | int | float):
+        return json.dumps(name, allow_nan=False)
+    raise TypeError(f"{type(name).__name__} names no member")
 
 
 class JsonValues:

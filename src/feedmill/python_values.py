@@ -75,7 +75,7 @@ def _number(value: float | Decimal, kind: str) -> str | None:
 
 def _json(value: Nested) -> str | None:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except TypeError:  # it holds what is none of JSON's own
         pass
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def _json(value: Nested) -> str | None:
 def _scalar(value: object) -> str:
     """Write what stands in JSON: a number by its digits, and what JSON has no notation for as a text."""
     if value is None or isinstance(value, str | bool | int | float):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     text = _item(value)
     if text is None:
         raise TypeError
@@ -108,6 +108,8 @@ def _item(value: object) -> str | None:
         return str(value)
     if isinstance(value, timedelta):
         return _duration(value)
+    if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
+        return None
     return _number(value, "number") if isinstance(value, _NUMERIC) else None
 
 

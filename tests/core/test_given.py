@@ -65,6 +65,11 @@ KEPT = {
     "id": str(UUID(int=7)),
 }
 
+NO_NUMBERS = [
+    *map(float, ("nan", "inf", "-inf")),
+    *map(Decimal, ("NaN", "-NaN7", "sNaN", "Infinity", "-Infinity")),
+]
+
 
 def codes(checked: Checked) -> list[tuple[str, str, str]]:
     return [(each.column, each.code, each.value) for each in checked.rejects]
@@ -101,6 +106,16 @@ def test_values_of_the_fields_own_types() -> None:
         (b"A", None),
         (object, None),
         ([b"A"], None),
+        ({None: 1, True: 2, 3: 0.5}, '{"null": 1, "true": 2, "3": 0.5}'),
+        ({None: 1, True: 2, 3: dt.date(2024, 2, 29)}, '{"null": 1, "true": 2, "3": "2024-02-29"}'),
+        ({b"k": 1}, None),
+        ({(1, 2): 3}, None),
+        ({dt.date(2024, 2, 29): 1}, None),
+        *((value, None) for value in NO_NUMBERS),
+        *(([value], None) for value in NO_NUMBERS),
+        *(({"a": [value, Decimal(1)]}, None) for value in NO_NUMBERS),
+        ({float("inf"): 1}, None),
+        ({float("nan"): Decimal(1)}, None),
     ],
 )
 def test_any_takes_whatever_a_feed_could_have(value: object, text: str | None) -> None:
@@ -170,8 +185,11 @@ def test_texts_are_cells() -> None:
         ("seen", dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1))), "type"),
         ("at", dt.time(1, tzinfo=UTC), "type"),
         ("tags", ["a,b"], "type"),
+        ("tags", [float("nan")], "type"),
         ("more", [1], "type"),
         ("more", {"a": object()}, "type"),
+        ("more", {"a": float("inf")}, "type"),
+        ("more", {b"a": 1}, "type"),
         ("id", UUID, "type"),
         ("made", 2.0, "type"),
     ],
