@@ -54,7 +54,8 @@ class RunOptions:
     transform : callable, optional
         Given each good record (a `Record`), in the workers, several at a time; it returns that record, a
         mapping in its place, which is held to the schema again, or None to drop it. What it raises, or a name
-        that the schema does not have, makes the record a reject, ``callback``.
+        that the schema does not have, makes the record a reject, ``callback``; so does a value set in a
+        column that the feed lacks, where a store keeps what it has of that.
     on_start : callable, optional
         Given the `Pipeline` before it runs, for `Pipeline.stop` and `Pipeline.cancel` from other threads.
     handle_signals : bool

@@ -166,7 +166,9 @@ def run_feeds(
         run = _run_info(opened, schema, options)
         if isinstance(options.progress, SizedProgress):
             options.progress.expect(_total_bytes(opened))
-        planned = (feed.planned() for feed in opened)
+        transform, fed_only = options.transform, bool(getattr(sink, "fed_only", False))
+        callback = Callback(transform, schema, lane_key, fed_only=fed_only) if transform else None
+        planned = (feed.planned(callback) for feed in opened)
         check = DuplicateCheck.wanted(schema, options.duplicates, run.feeds)
         work = partial(
             run_planned, planned, run, schema.name, sink, options=options, buffers=buffers, duplicates=check
@@ -264,7 +266,6 @@ class _OpenedFeed:
     name: str
     reader: Reader | None
     reopen: Callable[[], Reader]
-    callback: Callback | None
     references: References | None = None
 
     @classmethod
@@ -286,7 +287,6 @@ class _OpenedFeed:
 
         reader, columns = bound()
         try:
-            transform = options.transform
             feed = cls(
                 plan=Plan(schema, reader.dialect, columns, lane_key),
                 columns=reader.columns,
@@ -295,7 +295,6 @@ class _OpenedFeed:
                 name=reader.name,
                 reader=reader,
                 reopen=lambda: bound()[0],
-                callback=Callback(transform, schema, lane_key) if transform else None,
             )
         except BaseException:
             reader.close()
@@ -304,14 +303,14 @@ class _OpenedFeed:
             feed.close()
         return feed
 
-    def planned(self) -> PlannedFeed:
+    def planned(self, callback: Callback | None = None) -> PlannedFeed:
         """Open it for the run."""
         reader = self.reader or self.reopen()
         self.reader = None
         if reader.fingerprint != self.fingerprint:
             reader.close()
             raise ReadError(f"feed {self.name} was changed while the run was starting; start it again")
-        return PlannedFeed(reader, self.plan, self.callback, self.references)
+        return PlannedFeed(reader, self.plan, callback, self.references)
 
     def close(self) -> None:
         """Close it, if it is open and not the pipeline's."""

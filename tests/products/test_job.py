@@ -15,6 +15,8 @@ import pytest
 
 from feedmill.dialect import Dialect
 from feedmill.errors import FeedError, UrlError
+from feedmill.kernel import Record
+from feedmill.pipeline.callbacks import Returned
 from feedmill.products import Dealer, migrate, process_feeds, product_schema, read_dealers
 from feedmill.products.migrations import migration_names
 from feedmill.report import Outcomes
@@ -193,3 +195,44 @@ def test_columns_that_a_feed_lacks_stay_as_they_are(url: str, tmp_path: Path) ->
     part.write_text(f"{header},brand\n{record.format(title='Drill', stock=5)},\n")
     assert process_feeds(str(part), url).outcomes == Outcomes(updated=1)  # a column that is there counts
     assert process_feeds(str(full), url).outcomes == Outcomes(updated=1)
+
+
+def without_brand(path: Path, *skus: str) -> str:
+    fed = ["dealer_code,sku,title,price,currency,stock,condition,url,updated_at"]
+    fed += [f"d1,{sku},Cup,9.50,EUR,3,new,https://shop.example/1,2026-01-01T00:00:00Z" for sku in skus]
+    path.write_text("\n".join([*fed, ""]))
+    return str(path)
+
+
+@pytest.mark.parametrize("chunk_size", [100, 1 << 20])
+def test_a_callback_empties_no_column_that_the_feed_lacks(url: str, tmp_path: Path, chunk_size: int) -> None:
+    stored = [Row(sku=f"s{number}", brand="B", weight_kg="1.5") for number in range(4)]
+    whole = write_feed(tmp_path / "whole.csv", stored)
+    process_feeds(whole, url, create_dealers=True)
+
+    def change(record: Record) -> Returned:
+        return record if record.sku != "s1" else record | {"stock": 9}
+
+    options = RunOptions(transform=change, chunk_size=chunk_size, workers=1)
+    feed = without_brand(tmp_path / "part.csv", "s0", "s1", "s2", "s3")
+    assert process_feeds(feed, url, options=options).outcomes == Outcomes(updated=1, unchanged=3)
+    assert process_feeds(feed, url, options=options).outcomes == Outcomes(unchanged=4)
+    stored[1] = replace(stored[1], stock="9")
+    whole = write_feed(tmp_path / "whole.csv", stored)
+    assert process_feeds(whole, url).outcomes == Outcomes(unchanged=4)
+
+
+def test_a_callback_sets_nothing_in_a_column_that_the_feed_lacks(url: str, tmp_path: Path) -> None:
+    rejects = tmp_path / "rejects.csv"
+
+    def change(record: Record) -> Returned:
+        return {**record, "title": "Mug", "brand": "B" if record.sku == "s1" else None}
+
+    options = RunOptions(transform=change, rejects=str(rejects))
+    feed = without_brand(tmp_path / "part.csv", "s0", "s1", "s2")
+    report = process_feeds(feed, url, create_dealers=True, options=options)
+    assert report.outcomes == Outcomes(inserted=2)
+    with rejects.open() as file:
+        [reject] = csv.DictReader(file)
+    assert (reject["code"], reject["line"]) == ("callback", "3")
+    assert "the feed has no column 'brand', so nothing can be set there" in reject["message"]

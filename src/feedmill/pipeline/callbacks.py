@@ -8,6 +8,7 @@ another mapping        it takes the record's place, held to the same schema; it 
 None                   the record is dropped: a success that no store is handed
 it raises              the record is a reject, ``callback``; its neighbours know nothing of it
 names no field has     the same: what is misspelt would be lost otherwise
+sets what is not fed   the same, where a store keeps what it has of columns that the feed lacks
 =====================  ===========================================================================
 
 A batch in which nothing was changed stays the kernel's own. Otherwise a second one is built of what was
@@ -49,14 +50,19 @@ class Callback:
     schema : Schema
     lane_key : sequence of str
         The run's, as records may change their lane.
+    fed_only : bool
+        Nothing can be set in a column that the feed lacks: the store would not write it.
 
     Thread safety
     -------------
     any thread
     """
 
-    def __init__(self, transform: Transform, schema: Schema, lane_key: Sequence[str] = ()) -> None:
+    def __init__(
+        self, transform: Transform, schema: Schema, lane_key: Sequence[str] = (), *, fed_only: bool = False
+    ) -> None:
         self._transform = transform
+        self._fed_only = fed_only
         self._plan = record_plan(schema, lane_key)
         self._names = frozenset(schema.names)
 
@@ -64,6 +70,7 @@ class Callback:
         """Put a batch's records through the callback."""
         made = _Made(errors={})
         returned: list[tuple[int, Record, Returned]] = []
+        unfed = self._names.difference(plan.columns) if self._fed_only else frozenset()
         for number, record in zip(pace.enter(chunk, batch), batch, strict=True):
             try:
                 result = self._transform(record)
@@ -72,7 +79,7 @@ class Callback:
                     continue
                 if result is not record:
                     made.is_changed = True
-                    self._check(result)
+                    self._check(result, record, unfed)
                 returned.append((number, record, result))
             except MemoryError:
                 raise
@@ -90,12 +97,15 @@ class Callback:
         # It answers everything a Batch is asked; the kernel's class is closed to subclasses.
         return cast("Batch", ChangedBatch(built, batch, made))
 
-    def _check(self, result: object) -> None:
+    def _check(self, result: object, record: Record, unfed: frozenset[str]) -> None:
         if not isinstance(result, Mapping):
             raise TypeError(f"a callback returns a mapping or None, not {type(result).__name__}")
         if not self._names.issuperset(result):
             [name, *_] = (name for name in result if name not in self._names)
             raise ValueError(f"a callback returns the schema's fields, and {name!r} is none of them")
+        for name in sorted(unfed.intersection(result)):
+            if result[name] is not None and result[name] != record[name]:
+                raise ValueError(f"the feed has no column {name!r}, so nothing can be set there")
 
     def _build(self, returned: list[tuple[int, Record, Returned]], batch: Batch, made: _Made) -> Batch:
         builder = Builder(self._plan, len(returned))
@@ -125,6 +135,8 @@ class ChangedBatch(WrappedBatch):
 
     Attributes
     ----------
+    plan : Plan
+        The one of the batch it was given: which columns the feed has is not changed by a callback.
     dropped : int
         Records that are neither rows nor failures.
     errors : mapping of int to str
@@ -138,6 +150,7 @@ class ChangedBatch(WrappedBatch):
     def __init__(self, built: Batch, before: Batch, made: _Made) -> None:
         super().__init__(built)
         self._findings = list(merge(before.rejects(), built.rejects(), made.findings, key=itemgetter(2)))
+        self.plan = before.plan
         self.dropped = made.dropped
         self.errors: Mapping[int, str] = {**getattr(before, "errors", {}), **made.errors}
         self.failures = built.records - built.rows - made.dropped

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from feedmill.errors import StoreError, UsageError
-from feedmill.kernel import Batch, kernel_batch
+from feedmill.kernel import Batch
 from feedmill.products.database import SqlDatabase
 from feedmill.products.entities import Dealer, Failure, Success
 from feedmill.products.forgetting import forgetting_changes
@@ -86,7 +86,7 @@ class SqlIntegrations[T: Transaction]:
 
     def prepare(self, batch: Batch) -> None:
         """Have what a batch says hashed; see `memory`."""
-        self._memory.prepare(kernel_batch(batch))
+        self._memory.prepare(batch)
 
     def lane(self, number: int) -> SqlLane[T]:
         """Open a lane, in its own thread."""

@@ -147,7 +147,7 @@ class Memory[T: Transaction]:
     def prepare(self, batch: Batch) -> None:
         """Hash what a batch's records say, before anybody else sees it."""
         if self.owner != NOBODY:
-            batch.hash_rows(self.contents_of(batch.plan))
+            kernel_batch(batch).hash_rows(self.contents_of(batch.plan))
 
     def contents_of(self, plan: Plan) -> Contents:
         """Say what a plan's records are known by; the same object each time."""

@@ -147,6 +147,7 @@ class ProductSink[L: Lot]:
     """`ProcessProducts` as the pipeline sees it; see `feedmill.stores.protocol.Sink`."""
 
     takes_failures = True
+    fed_only = True
 
     def __init__(self, job: ProcessProducts[L], *, is_staged: bool = False) -> None:
         self._job = job

@@ -231,6 +231,8 @@ class ProfileSink:
     Each lane is its own thread's; `profiles`: when the run has ended.
     """
 
+    fed_only = True  # as in the run that it is held against
+
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
         self.source = ""

@@ -25,6 +25,9 @@ part for every range with failures, with the batches that have any, though none 
 One that has a method ``prepare(batch)`` is shown every batch by the worker that has made it, before anybody
 else sees it, for what is done best while it is in the processor's cache; by several threads at a time.
 
+One that lets stored values of columns that a feed lacks stay has an attribute ``fed_only = True``: a callback
+can then set nothing there.
+
 A sink that waits for something that may be gone has a method ``hurry()``, see `Hasty`.
 
 If you write a sink: ``begin`` must leave nothing half made, ``lane`` and ``apply`` must not share a
