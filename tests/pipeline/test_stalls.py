@@ -306,9 +306,10 @@ def test_a_stream_is_not_told_to_be_resumed() -> None:
 
 
 SCRIPT = """
-import sys, threading
+import threading
 import feedmill.watchdog
 feedmill.watchdog.native_stacks = str
+from feedmill.__main__ import end
 from feedmill.errors import StallError
 from feedmill.pipeline import execution, run, run_pipeline
 from tests.pipeline.rigs import FakeReader, MemorySink, make_config, make_lines
@@ -322,7 +323,7 @@ try:
     run_pipeline(make_config(reader, sink=sink, stall_timeout_s=0.3))
 except StallError as error:
     print(error)
-    sys.exit(error.exit_code)
+    end(error.exit_code)
 """
 
 
