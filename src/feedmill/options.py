@@ -330,16 +330,15 @@ def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: b
     """
     given = SimpleNamespace(**arguments)
     dialect = Dialect(format=given.format or _format_of(feeds))
-    options = _given_dialect(given)
     if not given.sniff:
-        return replace(dialect, **options)  # type: ignore[arg-type]  # the options' types are theirs
+        return _as_given(dialect, given)
     found = [(feed, sniff_feed(feed, dialect)) for feed in find_feeds(feeds)]
     (first, guess), *others = [each for each in found if not each[1].is_empty] or found[:1]
     for line in guess.evidence if not arguments.get("quiet") else ():
         (warn if is_output_taken else say)(line)
-    chosen = replace(guess.dialect, **options)  # type: ignore[arg-type]  # as above
+    chosen = _as_given(guess.dialect, given)
     for other, guess in others:
-        its = replace(guess.dialect, **options)  # type: ignore[arg-type]  # as above
+        its = _as_given(guess.dialect, given)
         if its != chosen:
             raise UsageError(
                 f"feed {other} looks otherwise than {first}: {_difference(its, chosen)}; run them one by "
@@ -356,8 +355,8 @@ def _difference(its: Dialect, chosen: Dialect) -> str:
     )
 
 
-def _given_dialect(given: SimpleNamespace) -> dict[str, object]:
-    """Take what was said about the dialect."""
+def _as_given(dialect: Dialect, given: SimpleNamespace) -> Dialect:
+    """Put what was said about the dialect in the place of what was not."""
     options: dict[str, object] = {
         "encoding": given.encoding,
         "delimiter": given.delimiter,
@@ -371,7 +370,7 @@ def _given_dialect(given: SimpleNamespace) -> dict[str, object]:
     options = {name: value for name, value in options.items() if value is not None}
     if given.quote is not None:
         options["quote"] = None if given.quote == "none" else given.quote
-    return options
+    return replace(dialect, **options)  # type: ignore[arg-type]  # the options' types are theirs
 
 
 def _format_of(feeds: Sequence[str]) -> str:

@@ -182,6 +182,7 @@ class Memory[T: Transaction]:
         if not database.await_memory(transaction):
             _log.info("another run is busy just now: unchanged records will be compared there")
             return False
+        # `compacted`, whose name is older than that, has the records that the run before knew in the end.
         [(seed, counted)] = transaction.execute("SELECT seed, compacted FROM feedmill_memory")
         self._seed = count(seed)
         self._know(0)

@@ -38,12 +38,12 @@ def record_outcomes[T: Transaction](lot: SqlLot[T], rejects: Sequence[LaneReject
     failures = list(failures_of(lot.part, rejects))
     if failures:
         # Of a lot without a row nothing was staged, and what is staged may be of the lot before.
-        is_told = "false" if lot.is_empty else "f.r = g.record"
+        match = "false" if lot.is_empty else "f.r = g.record"
         transaction.execute(
             f'{head}, code, "column", message)'
             " SELECT ?, CAST(? AS integer), g.record, f.dealer_code, f.sku, 'failure', 'failed',"
             f" g.code, g.name, g.message FROM ({lot.database.json_rows(_GIVEN)}) AS g"
-            f" LEFT JOIN feedmill_refused AS f ON {is_told} WHERE true ORDER BY g.record",
+            f" LEFT JOIN feedmill_refused AS f ON {match} WHERE true ORDER BY g.record",
             (*place, json.dumps(failures)),
         )
 
