@@ -48,12 +48,17 @@ class Proxy:
 
     def close(self) -> None:
         self.refuse()
+        # Whom it has accepted is in the list by then.
+        self._threads[0].join(60)
         with self._lock:
             sockets = list(self._sockets)
         for each in sockets:
             end(each)
         for thread in self._threads:
             thread.join(60)
+        # Only now: what one thread closes may be another connection's number when a second one closes it.
+        for each in sockets:
+            each.close()
 
     def _accept(self) -> None:
         while True:
@@ -98,4 +103,3 @@ class Proxy:
 def end(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
