@@ -13,7 +13,7 @@ If you add a kind to `_text`: the tests hold both ways to the same values and fi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import time
+from datetime import UTC, time
 from typing import TYPE_CHECKING, Final, cast
 
 from feedmill.schema import Field
@@ -162,10 +162,11 @@ def values_of(column: pa.Array) -> list[object]:
             return [_time(micros) for micros in plain.cast(pa.time64("us")).view(pa.int64()).to_pylist()]
         if _is_whole_decimal(kind):
             return [None if number is None else int(number) for number in plain.to_pylist()]
-        # Without a zone, which means UTC here, as pyarrow takes 40 µs to put one on.
-        values: list[object] = (
-            plain.view(pa.timestamp("us")) if pa.types.is_timestamp(kind) else plain
-        ).to_pylist()
+        if pa.types.is_timestamp(kind) and kind.tz:
+            # The zone is put on here, as pyarrow takes 40 µs a value to do it.
+            moments = plain.view(pa.timestamp("us")).to_pylist()
+            return [None if moment is None else moment.replace(tzinfo=UTC) for moment in moments]
+        values: list[object] = plain.to_pylist()
     except MemoryError:
         raise
     except Exception:  # whatever it is, it is of one cell, and the others know nothing of it
