@@ -324,7 +324,7 @@ cdef class Batch:
         choose_some(&rows, chosen)
         names = self.plan.names
         choice = copy_choice(self.batch, names, fields, pg_types)
-        return encode_copy(self.batch, names, rows, choice, record_base)
+        return encode_copy(self.batch, names, self.plan.plan.dialect.isa, rows, choice, record_base)
 
     def csv(self, lane=0, lanes=1, *, str delimiter=",", str quote='"', str line_end="\n"):
         """Encode rows as delimited text, without a header line.

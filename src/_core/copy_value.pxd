@@ -1,51 +1,47 @@
-# One value in PostgreSQL's binary send format, its 32-bit length first; all numbers big-endian.
+# One value in PostgreSQL's binary send format, its 32-bit length first; all numbers big-endian. What most
+# values are is written by encode_copy.h: texts, and numbers of eight bytes.
 #
 # Dates and times count from 2000-01-01. A uuid is 16 bytes, a numeric base-10000 groups, the rest plain
 # machine numbers. Nothing here can fail but a number put into a narrower type: then the place after the value
 # is NULL.
 #
-# If you add a target: its PostgreSQL name in the façade's table, copy_width, copy_put_value.
+# If you add a target: encode_copy.h, its PostgreSQL name in the façade's table, copy_width, copy_put_value.
 #
 # Source: the send functions of PostgreSQL's types; held to vectors that a server made.
 
 from libc.math cimport isfinite
-from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
-from _core.big_endian cimport big_put16, big_put32, big_put64
+from _core.big_endian cimport big_put16, big_put32
 from _core.numeric_binary cimport numeric_put_scaled, numeric_put_text
 from _core.output cimport output_copy_blocks
 from _core.span cimport span_t
 from _core.view cimport view_bool, view_int, view_t, view_text
 
-cdef enum copy_target:
-    COPY_NONE
-    COPY_BYTES                       # text, varchar, bytea: the value as it is
-    COPY_UUID
-    COPY_JSONB                       # its version, 1, and the text
-    COPY_INT2
-    COPY_INT4
-    COPY_INT8
-    COPY_INT_NUMERIC
-    COPY_SCALED_NUMERIC
-    COPY_TEXT_NUMERIC
-    COPY_FLOAT4
-    COPY_FLOAT8
-    COPY_BOOL
-    COPY_DATE
-    COPY_TIME
-    COPY_TIMESTAMP
+cdef extern from "_core/encode_copy.h" nogil:
+    enum:
+        COPY_NONE
+        COPY_BYTES
+        COPY_UUID
+        COPY_JSONB
+        COPY_INT2
+        COPY_INT4
+        COPY_INT8
+        COPY_INT_NUMERIC
+        COPY_SCALED_NUMERIC
+        COPY_TEXT_NUMERIC
+        COPY_FLOAT4
+        COPY_FLOAT8
+        COPY_BOOL
+        COPY_DATE
+        COPY_TIME
+        COPY_TIMESTAMP
 
 cdef enum:
     COPY_EPOCH_DAYS = 10957          # from 1970-01-01 to 2000-01-01
     COPY_NUMERIC_HEAD = 8            # bytes: ndigits, weight, sign, dscale
     COPY_SCALED_GROUPS = 6           # base-10000 groups an int64 can touch: 19 digits, the point anywhere
-
-cdef extern from *:
-    """
-    #define COPY_EPOCH_US INT64_C(946684800000000)
-    """
-    const int64_t COPY_EPOCH_US      # from 1970-01-01 to 2000-01-01
 
 
 cdef inline Py_ssize_t copy_width(int target) noexcept nogil:
@@ -80,14 +76,6 @@ cdef inline unsigned char* copy_put_uuid(unsigned char* out, const unsigned char
             out[0] = byte
             out += 1
     return out
-
-
-cdef inline unsigned char* copy_put_bytes(
-    unsigned char* out, const view_t* view, Py_ssize_t row
-) noexcept nogil:
-    """Write a text as it is: what most values of most feeds are."""
-    cdef span_t text = view_text(view, row)
-    return output_copy_blocks(big_put32(out, <uint32_t> text.n), text)
 
 
 cdef inline unsigned char* copy_put_numeric_text(unsigned char* out, span_t text) noexcept nogil:
@@ -125,13 +113,11 @@ cdef inline unsigned char* copy_put_float4(unsigned char* out, double v) noexcep
 cdef inline unsigned char* copy_put_value(
     unsigned char* out, const view_t* view, Py_ssize_t row
 ) noexcept nogil:
-    """Write one value that is not null, its length first; NULL if it does not fit its target."""
+    """Write a value that is not null, its length first, of any target but encode_copy.h's; NULL if it does not fit."""
     cdef int target = view.kind
     cdef int size
     cdef int32_t days
-    if target == COPY_BYTES:
-        return copy_put_bytes(out, view, row)
-    elif target == COPY_JSONB:
+    if target == COPY_JSONB:
         return copy_put_jsonb(out, view_text(view, row))
     elif target == COPY_UUID:
         return copy_put_uuid(big_put32(out, 16), view_text(view, row).p)
@@ -140,11 +126,6 @@ cdef inline unsigned char* copy_put_value(
     elif target == COPY_SCALED_NUMERIC or target == COPY_INT_NUMERIC:
         size = numeric_put_scaled(out + 4, view_int(view, row), view.scale)
         return big_put32(out, <uint32_t> size) + size
-    elif target == COPY_INT8 or target == COPY_FLOAT8 or target == COPY_TIME:
-        # A time counts from midnight in both; a float8 is sent as its bits.
-        return big_put64(big_put32(out, 8), <uint64_t> view_int(view, row))
-    elif target == COPY_TIMESTAMP:
-        return big_put64(big_put32(out, 8), <uint64_t> (view_int(view, row) - COPY_EPOCH_US))
     elif target == COPY_DATE:
         days = (<const int32_t*> view.data)[row]
         return big_put32(big_put32(out, 4), <uint32_t> (days - COPY_EPOCH_DAYS))

@@ -14,7 +14,7 @@ from _core.copy_value cimport (
     COPY_BOOL, COPY_BYTES, COPY_DATE, COPY_FLOAT4, COPY_FLOAT8, COPY_INT2, COPY_INT4, COPY_INT8,
     COPY_JSONB,     COPY_INT_NUMERIC, COPY_SCALED_NUMERIC, COPY_TEXT_NUMERIC, COPY_TIME, COPY_TIMESTAMP, COPY_UUID,
 )
-from _core.encode_copy cimport COPY_MAX_FIELDS, copy_block_t, copy_cut, copy_fill, copy_t
+from _core.encode_copy cimport COPY_MAX_FIELDS, COPY_STEP, copy_block_t, copy_cut, copy_fill, copy_t
 from _core.encode_csv cimport csv_encode, csv_separates, csv_t
 from _core.encode_jsonl cimport jsonl_encode, jsonl_put_string, jsonl_t
 from _core.output cimport OUTPUT_SLACK, output_free, output_t
@@ -120,7 +120,7 @@ cdef list copy_blocks(copy_t* copy, copy_block_t* blocks, Py_ssize_t n):
     cdef bint fits = True
     cdef PyObject* shrunk
     for i in range(n):
-        block = PyBytes_FromStringAndSize(NULL, blocks[i].bound + OUTPUT_SLACK)
+        block = PyBytes_FromStringAndSize(NULL, blocks[i].bound + COPY_STEP)
         blocks[i].out = <unsigned char*> PyBytes_AS_STRING(block)
         made.append(block)
         block = None
@@ -142,7 +142,7 @@ cdef list copy_blocks(copy_t* copy, copy_block_t* blocks, Py_ssize_t n):
     return made
 
 
-cdef list encode_copy(const batch_t* batch, tuple names, rows_t rows, tuple choice, record_base):
+cdef list encode_copy(const batch_t* batch, tuple names, int isa, rows_t rows, tuple choice, record_base):
     cdef copy_t copy
     cdef copy_block_t* blocks = NULL
     cdef Py_ssize_t n
@@ -156,6 +156,7 @@ cdef list encode_copy(const batch_t* batch, tuple names, rows_t rows, tuple choi
             view_open(&views[i], &batch.columns[<int> field], field, target)
             view_settle(&views[i], batch.rows)
         copy.rows, copy.views, copy.nviews = rows, views, <int> len(choice)
+        copy.isa = isa
         copy.fault_view = 0
         copy.fault_row = 0
         copy.record = NULL if record_base is None else batch.record

@@ -6,19 +6,17 @@
 # objects that the second pass fills in place: no copy afterwards, and on a GIL build no queueing for the GIL
 # at each block.
 #   1. copy_cut    bounds each row (texts by their length, the rest by its type) and cuts the rows into blocks
-#   2. copy_fill   writes one block; all that can fail is a number too large for a narrower column
+#   2. copy_fill   writes one block (encode_copy.h); all that can fail is a number too large for a narrower
+#                  column
 #
 # Source: PostgreSQL, "COPY, binary format".
 
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport realloc
 
-from _core.big_endian cimport big_put16, big_put32, big_put64
-from _core.copy_value cimport (
-    COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put_bytes, copy_put_value, copy_width,
-)
-from _core.view cimport rows_are_all, rows_has, rows_t, view_has, view_t
+from _core.copy_value cimport COPY_BYTES, COPY_JSONB, COPY_TEXT_NUMERIC, copy_put_value, copy_width
+from _core.view cimport rows_are_all, rows_has, rows_t, view_t
 
 cdef enum:
     # Bytes in a block: psycopg writes to the server as fast from 64 KiB on as from 256 KiB, and up to 128
@@ -27,14 +25,22 @@ cdef enum:
     COPY_MAX_FIELDS = 32767          # the count of fields is an int16
 
 
-ctypedef struct copy_t:
-    rows_t rows
-    const view_t* views              # of the fields to write, their kind a COPY_*
-    int nviews
-    const int32_t* record            # of each row; NULL: no leading record number
-    int64_t record_base
-    int fault_view                   # set by copy_fill when it returns False
-    Py_ssize_t fault_row
+cdef extern from "_core/encode_copy.h" nogil:
+    enum:
+        COPY_STEP                    # bytes behind a block's that may be written
+
+    ctypedef struct copy_t:
+        rows_t rows
+        const view_t* views
+        int nviews
+        int isa
+        const int32_t* record
+        int64_t record_base
+        unsigned char* (*put_value)(unsigned char* out, const view_t* view, Py_ssize_t row) noexcept nogil
+        int fault_view
+        Py_ssize_t fault_row
+
+    unsigned char* copy_rows(copy_t* copy, unsigned char* out, Py_ssize_t first, Py_ssize_t end)
 
 
 ctypedef struct copy_block_t:
@@ -42,7 +48,7 @@ ctypedef struct copy_block_t:
     Py_ssize_t end
     Py_ssize_t bound                 # bytes it takes at most
     Py_ssize_t used                  # bytes it took
-    unsigned char* out               # bound + OUTPUT_SLACK bytes
+    unsigned char* out               # bound + COPY_STEP bytes
 
 
 ctypedef struct copy_cut_t:
@@ -130,34 +136,15 @@ cdef inline void copy_cut_open(copy_cut_t* cut, const copy_t* copy, view_t* text
 cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
     """Write a block's rows; False if a value does not fit, and its place in `fault_row` and `fault_view`."""
     cdef unsigned char* out = block.out
-    cdef unsigned char* after
-    cdef uint16_t count = <uint16_t> (copy.nviews + (copy.record != NULL))
-    # Bytes that are written could be anything's, for all the compiler knows: what is not in variables of this
-    # function it would read anew after each.
-    cdef const view_t* views = copy.views
-    cdef const view_t* view
-    cdef int nviews = copy.nviews
-    cdef Py_ssize_t end = block.end
     cdef Py_ssize_t row
-    cdef bint is_all = rows_are_all(&copy.rows)
-    cdef int i
-    for row in range(block.first, end):
-        if not is_all and not rows_has(&copy.rows, row):
-            continue
-        out = big_put16(out, count)
-        if copy.record != NULL:
-            out = big_put64(big_put32(out, 8), <uint64_t> (copy.record_base + copy.record[row] + 1))
-        for i in range(nviews):
-            view = &views[i]
-            if not view_has(view, row):
-                out = big_put32(out, 0xFFFFFFFF)
-            elif view.kind == COPY_BYTES:
-                out = copy_put_bytes(out, view, row)
-            else:
-                after = copy_put_value(out, view, row)
-                if after == NULL:
-                    copy.fault_row, copy.fault_view = row, i
-                    return False
-                out = after
+    copy.put_value = copy_put_value
+    if rows_are_all(&copy.rows):
+        out = copy_rows(copy, out, block.first, block.end)
+    else:
+        for row in range(block.first, block.end):
+            if out != NULL and rows_has(&copy.rows, row):
+                out = copy_rows(copy, out, row, row + 1)
+    if out == NULL:
+        return False
     block.used = out - block.out
     return True

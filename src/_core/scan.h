@@ -101,22 +101,28 @@ static void scan_free(scan_t *s)
     memset(s, 0, sizeof *s);
 }
 
-SCAN_INLINE int scan_has_room(const scan_t *s, size_t nseparators, size_t more)
+SCAN_INLINE int scan_has(const scan_t *s, size_t nseparators, size_t nrows, size_t more)
 {
-    return nseparators + more + 4 <= s->separator_capacity && s->nrows + more + 1 <= s->row_capacity;
+    return nseparators + more + 4 <= s->separator_capacity && nrows + more + 2 <= s->row_capacity;
 }
 
-/* Room for `more` separators and rows; 0 when there is no memory, and then the index is as it was. */
-SCAN_COLD int scan_grow(scan_t *s, size_t nseparators, size_t more)
+SCAN_INLINE int scan_has_room(const scan_t *s, size_t more)
 {
-    if (nseparators + more + 4 > s->separator_capacity) {
-        size_t capacity = 2 * (nseparators + more) + 4096;
+    return scan_has(s, s->nseparators, s->nrows, more);
+}
+
+/* Room for `more` separators and rows, and for the row after them; 0 when there is no memory, and then the index is as
+ * it was. */
+SCAN_COLD int scan_grow(scan_t *s, size_t more)
+{
+    if (s->nseparators + more + 4 > s->separator_capacity) {
+        size_t capacity = 2 * (s->nseparators + more) + 4096;
         uint32_t *grown = realloc(s->separators, capacity * sizeof *grown);
         if (!grown) return 0;
         s->separators = grown;
         s->separator_capacity = capacity;
     }
-    if (s->nrows + more + 1 > s->row_capacity) {
+    if (s->nrows + more + 2 > s->row_capacity) {
         size_t capacity = 2 * (s->nrows + more) + 1024;
         scan_row_t *grown = realloc(s->rows, capacity * sizeof *grown);
         if (!grown) return 0;
@@ -126,16 +132,23 @@ SCAN_COLD int scan_grow(scan_t *s, size_t nseparators, size_t more)
     return 1;
 }
 
-/* Close the row that is being read; room was made before. */
+/* Write down the row that is being read; room was made before. */
+SCAN_INLINE void scan_open_row(scan_t *s)
+{
+    scan_row_t row = {(uint32_t)s->begin, s->first, s->line, 0};
+    s->rows[s->nrows] = row;
+}
+
+/* Close it. */
 SCAN_INLINE void scan_put_row(scan_t *s, uint32_t flags)
 {
-    scan_row_t row = {(uint32_t)s->begin, s->first, s->line, flags};
-    s->rows[s->nrows++] = row;
+    scan_open_row(s);
+    s->rows[s->nrows++].flags = flags;
 }
 
 static int scan_put_separator(scan_t *s, size_t position)
 {
-    if (!scan_has_room(s, s->nseparators, 1) && !scan_grow(s, s->nseparators, 1)) return 0;
+    if (!scan_has_room(s, 1) && !scan_grow(s, 1)) return 0;
     s->separators[s->nseparators++] = (uint32_t)position;
     return 1;
 }
@@ -348,17 +361,20 @@ static const unsigned char SCAN_PLACES[64] = {
     30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59,
     60, 61, 62, 63};
 
+/* The places from the 17th on, which few blocks have; out of line, or the vector is kept in memory for its sake. */
+SCAN_TARGET static __attribute__((noinline, cold)) void scan_put_rest_avx512(uint32_t *out, uint64_t mask, uint32_t base)
+{
+    for (int i = 0; mask; i++, mask &= mask - 1)
+        if (i >= 16) out[i] = base + first_bit_avx512(mask);
+}
+
 SCAN_TARGET SCAN_INLINE uint32_t scan_put_positions_avx512(uint32_t *out, uint64_t mask, uint32_t base)
 {
     uint32_t count = (uint32_t)__builtin_popcountll(mask);
     __m512i places = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(SCAN_PLACES));
     __m512i bases = _mm512_set1_epi32((int)base);
     _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(places)), bases));
-    if (SCAN_UNLIKELY(count > 16)) {
-        unsigned char rest[64];
-        _mm512_storeu_si512(rest, places);
-        for (uint32_t i = 16; i < count; i++) out[i] = base + rest[i];
-    }
+    if (SCAN_UNLIKELY(count > 16)) scan_put_rest_avx512(out, mask, base);
     return count;
 }
 
@@ -431,7 +447,7 @@ static int scan_chunk(const scan_dialect_t *d, const unsigned char *p, size_t n,
         }
         if (status == SCAN_NO_MEMORY) return 0;
     }
-    if (!scan_has_room(s, s->nseparators, 1) && !scan_grow(s, s->nseparators, 1)) return 0;
+    if (!scan_has_room(s, 1) && !scan_grow(s, 1)) return 0;
     s->rows[s->nrows].first = s->nseparators;
     return 1;
 }

@@ -59,6 +59,9 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_specials)(
 
 /* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished.
  *
+ * Which block ends a row and which does not, or has no separator, no processor guesses well, and each wrong guess costs
+ * more than the block: so the next row is written down at each block, and counts only if there is one.
+ *
  * The dialect and where the index is written to are kept in variables of its own: what is written could be anything's,
  * for all the compiler knows, and it would read them anew each time. */
 SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
@@ -68,9 +71,16 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     scan_carry_t carry = {.separator = SCAN_LAST, .row = SCAN_LAST};
     uint64_t inside = 0, quotes = d.has_quote ? ~UINT64_C(0) : 0, crs = d.strip_cr ? ~UINT64_C(0) : 0;
     uint32_t nseparators = s->nseparators, lines = s->line;
-    uint32_t *separators = s->separators;
-    scan_row_t row = {(uint32_t)s->begin, s->first, s->line, 0};
+    uint32_t begin = (uint32_t)s->begin; /* of the row that is being read, if the index is not kept */
+    size_t nrows = s->nrows;
     unsigned char last[64];
+
+    if (keep) {
+        if (!scan_has_room(s, 64) && !scan_grow(s, 64)) return SCAN_NO_MEMORY;
+        scan_open_row(s);
+    }
+    uint32_t *separators = s->separators;
+    scan_row_t *rows = s->rows;
 
     for (size_t i = s->begin;; i += 64) {
         size_t left = n - i;
@@ -104,29 +114,38 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
         }
 
         if (keep) {
-            if (SCAN_UNLIKELY(!scan_has_room(s, nseparators, 64))) {
-                if (!scan_grow(s, nseparators, 64)) return SCAN_NO_MEMORY;
+            if (SCAN_UNLIKELY(!scan_has(s, nseparators, nrows, 64))) {
+                s->nseparators = nseparators;
+                s->nrows = nrows;
+                if (!scan_grow(s, 64)) return SCAN_NO_MEMORY;
                 separators = s->separators;
+                rows = s->rows;
             }
-            for (uint64_t rows = m.row; rows; rows &= rows - 1) {
-                uint64_t upto = rows ^ (rows - 1);
-                s->rows[s->nrows++] = row;
-                row.begin = (uint32_t)i + SCAN_NAME(first_bit)(rows) + 1;
-                row.first = nseparators + (uint32_t)__builtin_popcountll(m.separator & upto);
-                row.line = lines + (uint32_t)__builtin_popcountll(m.eol & upto);
-            }
-            if (m.separator)
-                nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
+            uint64_t ends = m.row;
+            do {
+                uint64_t upto = ends ^ (ends - 1);
+                scan_row_t next = {
+                    (uint32_t)i + SCAN_NAME(first_bit)(ends) + 1,
+                    nseparators + (uint32_t)__builtin_popcountll(m.separator & upto),
+                    lines + (uint32_t)__builtin_popcountll(m.eol & upto), 0};
+                rows[nrows + 1] = next;
+                nrows += ends != 0;
+                ends &= ends - 1;
+            } while (SCAN_UNLIKELY(ends));
+            nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
-            row.begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);
+            begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);
         }
 
         if (SCAN_UNLIKELY(bad) || left < 64) {
-            s->begin = row.begin;
-            s->first = row.first;
-            s->line = row.line;
-            s->nseparators = bad ? row.first : nseparators; /* an unfinished row's are forgotten */
+            s->begin = keep ? rows[nrows].begin : begin;
+            if (keep) {
+                s->nrows = nrows;
+                s->first = rows[nrows].first;
+                s->line = rows[nrows].line;
+                s->nseparators = bad ? s->first : nseparators; /* an unfinished row's are forgotten */
+            }
             s->lines = lines;
             s->inside = (int64_t)m.inside < 0;
             return bad ? SCAN_ODD : SCAN_DONE;

@@ -43,8 +43,6 @@ enum {
 #define SHORTCUT_LONGEST 1024  /* bytes of a text; the C library copies longer ones faster */
 #define SHORTCUT_WORDS 8       /* two vectors of four in each half */
 #define SHORTCUT_WORD 16       /* bytes of a listed word */
-#define SHORTCUT_CLOCK (ISO_DATE + 1 + ISO_TIME) /* bytes of YYYY-MM-DDTHH:MM:SS */
-#define SHORTCUT_NO_OFFSET 1000000 /* minutes */
 
 typedef struct {
     int what;            /* SHORTCUT_* */
@@ -73,94 +71,14 @@ typedef struct {
 
 #if SCAN_X86
 
-static const double SHORTCUT_POWER_OF_TEN[8] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
-static const int64_t SHORTCUT_SCALE[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+#include "_core/shortcut_digits.h"
 
-/* Read from 16 - n: n bytes of ones, then zeros. Read from 32 - n: zeros, then n bytes of ones. */
-static const unsigned char SHORTCUT_MASK[48] = {
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0,   0,   0,   0,   0,   0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-
-SCAN_INLINE __m128i shortcut_first(const unsigned char *p, size_t n)
-{
-    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(SHORTCUT_MASK + 16 - n));
-    return _mm_and_si128(_mm_loadu_si128((const __m128i *)(const void *)p), mask);
-}
-
-SCAN_INLINE __m128i shortcut_within(__m128i v, unsigned char first, unsigned char last)
-{
-    __m128i above = _mm_sub_epi8(v, _mm_set1_epi8((char)first));
-    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(last - first))), above);
-}
-
-/* The last n <= 16 bytes before `end` as digit values, zeros in front; 0 if one is no digit. */
-SCAN_INLINE int shortcut_digits(const unsigned char *end, size_t n, __m128i *digits)
-{
-    __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(SHORTCUT_MASK + 16 + n));
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
-    v = _mm_and_si128(_mm_sub_epi8(v, _mm_set1_epi8('0')), mask);
-    *digits = v;
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v)) == 0xFFFF;
-}
-
-/* The digits of n <= 8 bytes, as word_load_digits has them, and with one load: bytes before the text can be read. */
-SCAN_INLINE uint64_t shortcut_load_digits(const unsigned char *p, size_t n)
-{
-    uint64_t kept = ~UINT64_C(0) << (64 - 8 * n);
-    return (word_load(p + n - 8) & kept) | (WORD_EACH('0') & ~kept);
-}
-
-/* Digits with one point in their midst, 3 to 8 bytes: the digits as a number, and how many stand behind the point; -1
- * if it is not of that shape. */
-SCAN_INLINE int shortcut_decimal(const unsigned char *p, size_t n, uint32_t *number)
-{
-    uint64_t word, other, points, below;
-    unsigned at;
-    if (n < 3 || n > 8) return -1;
-    word = word_load(p + n - 8) >> (64 - 8 * n);
-    other = word ^ WORD_EACH('.');
-    points = (other - WORD_EACH(1)) & ~other & WORD_HIGH_BITS; /* the lowest bit is sure, and it is asked for */
-    if (points == 0) return -1;
-    at = (unsigned)__builtin_ctzll(points) - 7;
-    if (at == 0 || at >= 8 * (n - 1)) return -1;
-    below = (UINT64_C(1) << at) - 1;
-    word = (word & below) | (word >> 8 & ~below);
-    word = word << (8 * (9 - n)) | WORD_EACH('0') >> (8 * (n - 1));
-    if (!word_is_digits(word)) return -1;
-    *number = word_number(word);
-    return (int)(n - 1 - at / 8);
-}
-
-/* Minutes east of UTC of Z or ±HH:MM; SHORTCUT_NO_OFFSET if it is neither. */
-SCAN_INLINE int shortcut_offset(const unsigned char *p, size_t n)
-{
-    uint64_t word, digits;
-    int minutes;
-    if (n == 1) return *p == 'Z' ? 0 : SHORTCUT_NO_OFFSET;
-    if (n != 6 || (*p != '+' && *p != '-') || p[3] != ':') return SHORTCUT_NO_OFFSET;
-    word = word_load(p);
-    digits = (word >> 8 & 0xFFFF) << 32 | (word >> 32 & 0xFFFF) << 48 | WORD_EACH('0') >> 32;
-    if (!word_is_digits(digits)) return SHORTCUT_NO_OFFSET;
-    minutes = (int)word_number(digits);
-    if (minutes % 100 > 59) return SHORTCUT_NO_OFFSET;
-    minutes = minutes / 100 * 60 + minutes % 100;
-    if (minutes > ISO_OFFSET_LIMIT) return SHORTCUT_NO_OFFSET;
-    return *p == '-' ? -minutes : minutes;
-}
-
-/* Microseconds from 1970 of a date and a time that are in range; 0 if there is no such day. */
-SCAN_INLINE int shortcut_instant(int year, int month, int day, int second, int64_t *us)
-{
-    if (day > 28 && day > civil_month_days(year, month)) return 0;
-    *us = civil_days(year, month, day) * CIVIL_DAY_US + second * INT64_C(1000000);
-    return 1;
-}
-
-/* —— Thirty-two bytes at a time, a bit for each ————————————————————————————————————————————————————————————————— */
+/* —— A block at a time, a bit for each byte ————————————————————————————————————————————————————————————————————— */
 
 typedef struct {
     __m128i v[2];
 } shortcut_block_sse2;
+typedef uint32_t shortcut_bits_sse2;
 
 SCAN_INLINE shortcut_block_sse2 shortcut_load_sse2(const unsigned char *p)
 {
@@ -227,12 +145,37 @@ SCAN_INLINE int shortcut_datetime_sse2(const unsigned char *p, int64_t *us)
 
 #define SHORTCUT_NAME(word) word##_sse2
 #define SHORTCUT_TARGET
+#define SHORTCUT_BLOCK 32
 #include "_core/shortcut_row.h"
+
+/* Which bytes are in a set, told by a bit that their two halves have in common: high halves from 8 on have none. */
+typedef struct {
+    __m128i by_low, by_high;
+} shortcut_class_t;
+
+/* See shortcut_spaces_sse2. Bits: 1 a control, 2 C2, 4 E1 to E3. */
+SCAN_INLINE shortcut_class_t shortcut_spaces(void)
+{
+    shortcut_class_t class = {
+        _mm_setr_epi8(1, 5, 7, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
+        _mm_setr_epi8(1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0)};
+    return class;
+}
+
+/* See shortcut_usual_sse2. Bits, by high half: 1 for 2, 2 for 3, 32 for 4, 8 for 5, 4 for 6, 16 for 7. */
+SCAN_INLINE shortcut_class_t shortcut_usual(void)
+{
+    shortcut_class_t class = {
+        _mm_setr_epi8(58, 62, 62, 62, 62, 62, 63, 63, 63, 63, 63, 39, 37, 39, 37, 47),
+        _mm_setr_epi8(0, 0, 1, 2, 32, 8, 4, 16, 0, 0, 0, 0, 0, 0, 0, 0)};
+    return class;
+}
 
 #define SHORTCUT_TARGET __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
 #define SHORTCUT_INLINE SHORTCUT_TARGET SCAN_INLINE
 
 typedef __m256i shortcut_block_avx2;
+typedef uint32_t shortcut_bits_avx2;
 
 SHORTCUT_INLINE __m256i shortcut_load_avx2(const unsigned char *p)
 {
@@ -249,30 +192,23 @@ SHORTCUT_INLINE uint32_t shortcut_equal_avx2(__m256i v, char byte)
     return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte)));
 }
 
-/* Which bytes are in a set, told by a bit that their two halves have in common: high halves from 8 on have none. */
-SHORTCUT_INLINE uint32_t shortcut_class_avx2(__m256i v, __m128i by_low, __m128i by_high)
+SHORTCUT_INLINE uint32_t shortcut_class_avx2(__m256i v, shortcut_class_t class)
 {
     __m256i half = _mm256_set1_epi8(15);
-    __m256i low = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(by_low), _mm256_and_si256(v, half));
+    __m256i low = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(class.by_low), _mm256_and_si256(v, half));
     __m256i high = _mm256_and_si256(_mm256_srli_epi16(v, 4), half);
-    __m256i both = _mm256_and_si256(low, _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(by_high), high));
+    __m256i both = _mm256_and_si256(low, _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(class.by_high), high));
     return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
 }
 
-/* See shortcut_spaces_sse2. Bits: 1 a control, 2 C2, 4 E1 to E3. */
 SHORTCUT_INLINE uint32_t shortcut_spaces_avx2(__m256i v)
 {
-    __m128i by_low = _mm_setr_epi8(1, 5, 7, 5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
-    __m128i by_high = _mm_setr_epi8(1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0);
-    return shortcut_class_avx2(v, by_low, by_high);
+    return shortcut_class_avx2(v, shortcut_spaces());
 }
 
-/* See shortcut_usual_sse2. Bits, by high half: 1 for 2, 2 for 3, 32 for 4, 8 for 5, 4 for 6, 16 for 7. */
 SHORTCUT_INLINE uint32_t shortcut_usual_avx2(__m256i v)
 {
-    __m128i by_low = _mm_setr_epi8(58, 62, 62, 62, 62, 62, 63, 63, 63, 63, 63, 39, 37, 39, 37, 47);
-    __m128i by_high = _mm_setr_epi8(0, 0, 1, 2, 32, 8, 4, 16, 0, 0, 0, 0, 0, 0, 0, 0);
-    return shortcut_class_avx2(v, by_low, by_high);
+    return shortcut_class_avx2(v, shortcut_usual());
 }
 
 SHORTCUT_INLINE int shortcut_is_listed_avx2(const shortcut_t *op, uint64_t head, uint64_t tail)
@@ -317,23 +253,58 @@ SHORTCUT_INLINE int shortcut_datetime_avx2(const unsigned char *p, int64_t *us)
 }
 
 #define SHORTCUT_NAME(word) word##_avx2
+#define SHORTCUT_BLOCK 32
 #include "_core/shortcut_row.h"
+#undef SHORTCUT_INLINE
 
-/* The same vectors, with more registers and masks. */
+/* Sixty-four bytes are one vector here: more texts are done in one step, and fewer ends of loops are guessed wrong. */
 #define SHORTCUT_TARGET \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
+#define SHORTCUT_INLINE SHORTCUT_TARGET SCAN_INLINE
 
-typedef __m256i shortcut_block_avx512;
-#define shortcut_load_avx512 shortcut_load_avx2
-#define shortcut_store_avx512 shortcut_store_avx2
-#define shortcut_equal_avx512 shortcut_equal_avx2
-#define shortcut_spaces_avx512 shortcut_spaces_avx2
-#define shortcut_usual_avx512 shortcut_usual_avx2
+typedef __m512i shortcut_block_avx512;
+typedef uint64_t shortcut_bits_avx512;
+
+SHORTCUT_INLINE __m512i shortcut_load_avx512(const unsigned char *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+SHORTCUT_INLINE void shortcut_store_avx512(unsigned char *out, __m512i v)
+{
+    _mm512_storeu_si512(out, v);
+}
+
+SHORTCUT_INLINE uint64_t shortcut_equal_avx512(__m512i v, char byte)
+{
+    return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(byte));
+}
+
+SHORTCUT_INLINE uint64_t shortcut_class_avx512(__m512i v, shortcut_class_t class)
+{
+    __m512i half = _mm512_set1_epi8(15);
+    __m512i low = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(class.by_low), _mm512_and_si512(v, half));
+    __m512i high = _mm512_and_si512(_mm512_srli_epi16(v, 4), half);
+    return _mm512_test_epi8_mask(low, _mm512_shuffle_epi8(_mm512_broadcast_i32x4(class.by_high), high));
+}
+
+SHORTCUT_INLINE uint64_t shortcut_spaces_avx512(__m512i v)
+{
+    return shortcut_class_avx512(v, shortcut_spaces());
+}
+
+SHORTCUT_INLINE uint64_t shortcut_usual_avx512(__m512i v)
+{
+    return shortcut_class_avx512(v, shortcut_usual());
+}
+
 #define shortcut_is_listed_avx512 shortcut_is_listed_avx2
 #define shortcut_datetime_avx512 shortcut_datetime_avx2
 
 #define SHORTCUT_NAME(word) word##_avx512
+#define SHORTCUT_BLOCK 64
 #include "_core/shortcut_row.h"
+#undef SHORTCUT_INLINE
 
 #endif
 

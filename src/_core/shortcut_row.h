@@ -1,21 +1,22 @@
 /* The loop over a row's cells, and a function for each shortcut; included once for each instruction set (no include
  * guard). shortcut.h tells what it is for.
  *
- * The includer defines SHORTCUT_NAME(word), SHORTCUT_TARGET, and in these names: block, load, store, equal, spaces,
- * usual, is_listed, datetime. */
+ * The includer defines SHORTCUT_NAME(word), SHORTCUT_TARGET, SHORTCUT_BLOCK, the bytes of a block, and in these names:
+ * block, bits (a type with one for each byte of a block), load, store, equal, spaces, usual, is_listed, datetime. */
 
 #define SHORTCUT_HERE SHORTCUT_TARGET SCAN_INLINE
 
 /* The bits of a block that stand for the text, of which `left` bytes are to come. */
-SHORTCUT_HERE uint32_t SHORTCUT_NAME(shortcut_valid)(size_t left)
+SHORTCUT_HERE SHORTCUT_NAME(shortcut_bits) SHORTCUT_NAME(shortcut_valid)(size_t left)
 {
-    return left >= 32 ? ~UINT32_C(0) : (UINT32_C(1) << left) - 1;
+    SHORTCUT_NAME(shortcut_bits) one = 1;
+    return left >= SHORTCUT_BLOCK ? (SHORTCUT_NAME(shortcut_bits))-1 : (one << left) - 1;
 }
 
 SHORTCUT_HERE int SHORTCUT_NAME(shortcut_has)(const unsigned char *p, size_t n, unsigned char byte)
 {
-    for (size_t i = 0; i < n; i += 32) {
-        uint32_t found = SHORTCUT_NAME(shortcut_equal)(SHORTCUT_NAME(shortcut_load)(p + i), (char)byte);
+    for (size_t i = 0; i < n; i += SHORTCUT_BLOCK) {
+        SHORTCUT_NAME(shortcut_bits) found = SHORTCUT_NAME(shortcut_equal)(SHORTCUT_NAME(shortcut_load)(p + i), (char)byte);
         if (found & SHORTCUT_NAME(shortcut_valid)(n - i)) return 1;
     }
     return 0;
@@ -36,7 +37,7 @@ SHORTCUT_HERE void SHORTCUT_NAME(shortcut_copy)(unsigned char *out, const unsign
     size_t i = 0;
     do {
         SHORTCUT_NAME(shortcut_store)(out + i, SHORTCUT_NAME(shortcut_load)(p + i));
-        i += 32;
+        i += SHORTCUT_BLOCK;
     } while (i < n);
 }
 
@@ -49,16 +50,16 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_is_trimmed)(const unsigned char *p, siz
 /* Copy a text and tell whether trimming and collapsing change nothing: no white space but single blanks inside. */
 SHORTCUT_HERE int SHORTCUT_NAME(shortcut_copy_collapsed)(unsigned char *out, const unsigned char *p, size_t n)
 {
-    uint32_t open = (p[0] == ' ') | (p[n - 1] == ' '), before = 0;
+    SHORTCUT_NAME(shortcut_bits) open = (p[0] == ' ') | (p[n - 1] == ' '), before = 0;
     size_t i = 0;
     do {
         SHORTCUT_NAME(shortcut_block) block = SHORTCUT_NAME(shortcut_load)(p + i);
-        uint32_t valid = SHORTCUT_NAME(shortcut_valid)(n - i);
-        uint32_t blanks = SHORTCUT_NAME(shortcut_equal)(block, ' ') & valid;
+        SHORTCUT_NAME(shortcut_bits) valid = SHORTCUT_NAME(shortcut_valid)(n - i);
+        SHORTCUT_NAME(shortcut_bits) blanks = SHORTCUT_NAME(shortcut_equal)(block, ' ') & valid;
         SHORTCUT_NAME(shortcut_store)(out + i, block);
         open |= (SHORTCUT_NAME(shortcut_spaces)(block) & valid) | (blanks & (blanks << 1 | before));
-        before = blanks >> 31;
-        i += 32;
+        before = blanks >> (SHORTCUT_BLOCK - 1);
+        i += SHORTCUT_BLOCK;
     } while (i < n);
     return open == 0;
 }
@@ -94,7 +95,7 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_listed)(
 SHORTCUT_HERE int SHORTCUT_NAME(shortcut_url)(column_t *column, ptrdiff_t row, const unsigned char *p, size_t n)
 {
     uint64_t scheme = word_load(p);
-    uint32_t open = 0, marks = 0, slashes = 0;
+    SHORTCUT_NAME(shortcut_bits) open = 0, marks = 0, slashes = 0;
     unsigned char *out;
     size_t i;
     if (scheme == UINT64_C(0x2F2F3A7370747468)) i = 8;                         /* https:// */
@@ -104,7 +105,7 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_url)(column_t *column, ptrdiff_t row, c
     SHORTCUT_NAME(shortcut_copy)(out, p, n);
     do {
         SHORTCUT_NAME(shortcut_block) block = SHORTCUT_NAME(shortcut_load)(p + i);
-        uint32_t valid = SHORTCUT_NAME(shortcut_valid)(n - i);
+        SHORTCUT_NAME(shortcut_bits) valid = SHORTCUT_NAME(shortcut_valid)(n - i);
         open |= ~SHORTCUT_NAME(shortcut_usual)(block) & valid;
         if (marks == 0) {
             /* The name ends at the first of these, and a colon or an @ there is not for here. */
@@ -112,7 +113,7 @@ SHORTCUT_HERE int SHORTCUT_NAME(shortcut_url)(column_t *column, ptrdiff_t row, c
             marks = slashes | SHORTCUT_NAME(shortcut_equal)(block, ':') | SHORTCUT_NAME(shortcut_equal)(block, '@');
             marks &= valid;
         }
-        i += 32;
+        i += SHORTCUT_BLOCK;
     } while (i < n);
     return open == 0 && (marks & -marks & slashes) != 0;
 }
@@ -231,6 +232,7 @@ SHORTCUT_TARGET static __attribute__((noinline)) int SHORTCUT_NAME(shortcut_row)
     return (int)(op - r->all);
 }
 
+#undef SHORTCUT_BLOCK
 #undef SHORTCUT_NAME
 #undef SHORTCUT_TARGET
 #undef SHORTCUT_HERE

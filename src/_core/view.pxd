@@ -1,27 +1,29 @@
-# What an encoder sees of a batch: the rows of one lane, and each column with its buffers at hand.
+# What an encoder sees of a batch: the rows of one lane, and each column with its buffers at hand (view.h).
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from _core.columns cimport COLUMN_EMPTY, COLUMN_PADDING, column_t
 from _core.span cimport span_of, span_t
 
-ctypedef struct rows_t:
-    const uint64_t* key_hash         # of each row; NULL: no lane key, all rows belong to lane 0
-    Py_ssize_t count
-    uint64_t lane
-    uint64_t lanes
-    const unsigned char* chosen      # of each row, 0 or 1; NULL: all rows of the lane
+cdef extern from "_core/view.h" nogil:
+    ctypedef struct rows_t:
+        const uint64_t* key_hash
+        Py_ssize_t count
+        uint64_t lane
+        uint64_t lanes
+        const unsigned char* chosen
 
+    ctypedef struct view_t:
+        int kind
+        int scale
+        bint is_json
+        int field
+        const unsigned char* validity
+        const int32_t* offsets
+        const unsigned char* data
+        const unsigned char* end
 
-ctypedef struct view_t:
-    int kind                         # what to make of it: a COL_*, or a COPY_* in the COPY encoder
-    int scale
-    bint is_json                     # its text is JSON
-    int field                        # index in the schema, for faults
-    const unsigned char* validity
-    const int32_t* offsets
-    const unsigned char* data
-    const unsigned char* end         # of the memory behind data
+    bint view_has(const view_t* view, Py_ssize_t row)
 
 
 cdef inline bint rows_are_all(const rows_t* rows) noexcept nogil:
@@ -60,10 +62,6 @@ cdef inline void view_settle(view_t* view, Py_ssize_t rows) noexcept nogil:
             return
     if rest == 0 or view.validity[whole] & rest == rest:
         view.validity = NULL
-
-
-cdef inline bint view_has(const view_t* view, Py_ssize_t row) noexcept nogil:
-    return view.validity == NULL or (view.validity[row >> 3] >> (row & 7)) & 1
 
 
 cdef inline int64_t view_int(const view_t* view, Py_ssize_t row) noexcept nogil:
