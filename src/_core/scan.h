@@ -101,14 +101,16 @@ static void scan_free(scan_t *s)
     memset(s, 0, sizeof *s);
 }
 
-SCAN_INLINE int scan_has(const scan_t *s, size_t nseparators, size_t nrows, size_t more)
-{
-    return nseparators + more + 4 <= s->separator_capacity && nrows + more + 2 <= s->row_capacity;
-}
-
 SCAN_INLINE int scan_has_room(const scan_t *s, size_t more)
 {
-    return scan_has(s, s->nseparators, s->nrows, more);
+    return s->nseparators + more + 4 <= s->separator_capacity && s->nrows + more + 2 <= s->row_capacity;
+}
+
+/* How many times there is room for `more`, once or more. */
+SCAN_INLINE size_t scan_room(const scan_t *s, size_t more)
+{
+    size_t separators = s->separator_capacity - s->nseparators - 4, rows = s->row_capacity - s->nrows - 2;
+    return (separators < rows ? separators : rows) / more;
 }
 
 /* Room for `more` separators and rows, and for the row after them; 0 when there is no memory, and then the index is as

@@ -60,7 +60,8 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_specials)(
 /* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished.
  *
  * Which block ends a row and which does not, or has no separator, no processor guesses well, and each wrong guess costs
- * more than the block: so the next row is written down at each block, and counts only if there is one.
+ * more than the block: so the next row is written down at each block, and counts only if there is one. Only within long
+ * texts nothing is written down.
  *
  * The dialect and where the index is written to are kept in variables of its own: what is written could be anything's,
  * for all the compiler knows, and it would read them anew each time. */
@@ -72,6 +73,7 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     uint64_t inside = 0, quotes = d.has_quote ? ~UINT64_C(0) : 0, crs = d.strip_cr ? ~UINT64_C(0) : 0;
     uint32_t nseparators = s->nseparators, lines = s->line;
     uint32_t begin = (uint32_t)s->begin; /* of the row that is being read, if the index is not kept */
+    uint8_t lately = 1;                  /* which of the last blocks had a separator */
     size_t nrows = s->nrows;
     unsigned char last[64];
 
@@ -81,6 +83,7 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     }
     uint32_t *separators = s->separators;
     scan_row_t *rows = s->rows;
+    size_t room = 0; /* blocks that surely fit in what is left of the index */
 
     for (size_t i = s->begin;; i += 64) {
         size_t left = n - i;
@@ -114,25 +117,30 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
         }
 
         if (keep) {
-            if (SCAN_UNLIKELY(!scan_has(s, nseparators, nrows, 64))) {
+            if (SCAN_UNLIKELY(room == 0)) {
                 s->nseparators = nseparators;
                 s->nrows = nrows;
-                if (!scan_grow(s, 64)) return SCAN_NO_MEMORY;
+                if (!scan_has_room(s, 64) && !scan_grow(s, 64)) return SCAN_NO_MEMORY;
+                room = scan_room(s, 64);
                 separators = s->separators;
                 rows = s->rows;
             }
-            uint64_t ends = m.row;
-            do {
-                uint64_t upto = ends ^ (ends - 1);
-                scan_row_t next = {
-                    (uint32_t)i + SCAN_NAME(first_bit)(ends) + 1,
-                    nseparators + (uint32_t)__builtin_popcountll(m.separator & upto),
-                    lines + (uint32_t)__builtin_popcountll(m.eol & upto), 0};
-                rows[nrows + 1] = next;
-                nrows += ends != 0;
-                ends &= ends - 1;
-            } while (SCAN_UNLIKELY(ends));
-            nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
+            room--;
+            lately = lately << 1 | (m.separator != 0);
+            if (!SCAN_UNLIKELY(lately == 0)) {
+                uint64_t ends = m.row;
+                do {
+                    uint64_t upto = ends ^ (ends - 1);
+                    scan_row_t next = {
+                        (uint32_t)i + SCAN_NAME(first_bit)(ends) + 1,
+                        nseparators + (uint32_t)__builtin_popcountll(m.separator & upto),
+                        lines + (uint32_t)__builtin_popcountll(m.eol & upto), 0};
+                    rows[nrows + 1] = next;
+                    nrows += ends != 0;
+                    ends &= ends - 1;
+                } while (SCAN_UNLIKELY(ends));
+                nseparators += SCAN_NAME(scan_put_positions)(separators + nseparators, m.separator, (uint32_t)i);
+            }
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
             begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);

@@ -193,6 +193,16 @@ def test_instruction_sets_agree_on_quotes(parts: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("simd", SETS)
+def test_rows_around_a_long_text(simd: str) -> None:
+    """Of a text of many blocks nothing is written down; what stands around it is, wherever it ends."""
+    plan = Plan(kernel_feed.text_schema(2), PLAIN, simd=simd)
+    for length in range(400, 1200, 7):
+        rows = [("a", "b" * length), ("c" * length, "d"), ("e", "f")] * 2
+        batch = plan.parse("".join(f"{first},{second}\n" for first, second in rows).encode())
+        assert batch.tuples() == rows, length
+
+
+@pytest.mark.parametrize("simd", SETS)
 def test_nothing_is_read_past_the_end(simd: str) -> None:
     """Data of every length with nothing behind it; the sanitizers see what equality does not."""
     plan = Plan(kernel_feed.text_schema(3), PLAIN, simd=simd)
