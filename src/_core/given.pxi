@@ -50,6 +50,7 @@ cdef object MICROSECOND = timedelta(microseconds=1)
 cdef tuple values_of(tuple names, record):
     """Take the fields' values out of a mapping; None where it has none."""
     cdef Py_ssize_t i
+    cdef PyObject* wanted
     cdef PyObject* found
     cdef tuple values
     if type(record) is Record and (<Record> record).plan.names == names:
@@ -60,13 +61,12 @@ cdef tuple values_of(tuple names, record):
         return tuple([value_under(record, name) for name in names])
     values = PyTuple_New(len(names))
     for i in range(len(names)):
-        if PyDict_GetItemRef(record, names[i], &found):
-            value = <object> found
-            Py_DECREF(value)
-        else:
-            value = None
-        Py_INCREF(value)
-        PyTuple_SET_ITEM(values, i, value)
+        wanted = PyTuple_GET_ITEM(names, i)
+        if not PyDict_GetItemRef(record, <object> wanted, &found):
+            found = <PyObject*> None
+            Py_INCREF(None)
+        # The reference that was given goes on to the tuple.
+        PyTuple_SET_ITEM(values, i, <object> found)
     return values
 
 
@@ -222,12 +222,15 @@ cdef int read_given(
     cdef Py_ssize_t ntext = r.batch.reject_text_used
     cdef bint is_done
     cdef tuple fields = plan.schema.fields
+    # Borrowed, as the tuples hold them: to count references up and down is much of what a value costs.
+    cdef PyObject* value
+    cdef PyObject* field
     cdef int i
     for i in range(plan.plan.nfields):
-        value = <object> PyTuple_GET_ITEM(values, i)
-        give_value(&plan.plan.fields[i], value, &given[i], <object> PyTuple_GET_ITEM(fields, i), kept)
+        value, field = PyTuple_GET_ITEM(values, i), PyTuple_GET_ITEM(fields, i)
+        give_value(&plan.plan.fields[i], <object> value, &given[i], <object> field, kept)
         if settled is not None:
-            give_settled(value, settled[i], &given[i])
+            give_settled(<object> value, settled[i], &given[i])
     # Texts beyond ASCII are kept, too, and these only may be no UTF-8.
     r.is_utf8 = not kept
     is_done = rows_give(r, given, byte)
@@ -263,19 +266,29 @@ cdef tuple kept_values(const batch_t* batch, Py_ssize_t row, tuple values, const
     """Give a good record's values, those that came as they are to be as the same objects."""
     cdef tuple made = PyTuple_New(batch.ncols)
     cdef const column_t* column
-    cdef view_t view
+    cdef PyObject* value
     cdef int i
     for i in range(batch.ncols):
         column = &batch.columns[i]
-        value = <object> PyTuple_GET_ITEM(values, i)
+        value = PyTuple_GET_ITEM(values, i)
         if not column_is_present(column, row):
-            value = None
-        elif not is_kept(&plan.plan.fields[i], &given[i], column, row, value):
-            view_open(&view, column, i, column.storage)
-            value = python_value(&view, row)
-        Py_INCREF(value)
-        PyTuple_SET_ITEM(made, i, value)
+            value = <PyObject*> None
+        elif not is_kept(&plan.plan.fields[i], &given[i], column, row, <object> value):
+            put_made(made, i, column, row)
+            continue
+        Py_INCREF(<object> value)
+        PyTuple_SET_ITEM(made, i, <object> value)
     return made
+
+
+cdef int put_made(tuple made, int i, const column_t* column, Py_ssize_t row) except -1:
+    """Put in the value that the kernel makes of a column."""
+    cdef view_t view
+    view_open(&view, column, i, column.storage)
+    value = python_value(&view, row)
+    Py_INCREF(value)
+    PyTuple_SET_ITEM(made, i, value)
+    return 0
 
 
 cdef inline bint is_kept(const field_t* op, const given_t* given, const column_t* column, Py_ssize_t row, value):

@@ -7,6 +7,7 @@ to read them. The checks of a field are in `declaration`, the file format in `de
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -223,7 +224,8 @@ class Schema(_Checking):
     def __post_init__(self) -> None:
         if not self.fields:
             raise SchemaError(f"schema {self.name!r}: it has no fields; declare at least one")
-        names = tuple(each.name for each in self.fields)
+        # Interned, as the keys of nearly all mappings are: they are then found without comparing characters.
+        names = tuple(sys.intern(str(each.name)) for each in self.fields)
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise SchemaError(f"field {twice!r}: declared twice; names of fields must be unique")
         by_name = dict(zip(names, self.fields, strict=True))
