@@ -180,6 +180,10 @@ types: build-gil ## Check types: mypy strictly, and the kernel's stub against th
 	$(PYTHON_GIL) -m mypy.stubtest --mypy-config-file pyproject.toml \
 		--allowlist tools/stubtest-allowlist feedmill._core
 
+.PHONY: portable
+portable: build ## Check that the kernel is C that other processors' compilers take
+	$(PYTHON) tools/check-portable
+
 .PHONY: clean
 clean: ## Remove what was built here; the environments and the interpreter stay
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis src/feedmill/_core.*.so

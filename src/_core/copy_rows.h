@@ -3,8 +3,8 @@
  *
  * The includer defines COPY_NAME(word), COPY_TARGET, and in this name: copy_step, which copies COPY_STEP bytes. */
 
-/* A text as it is. Behind it, COPY_STEP bytes of its column can be read and COPY_STEP of the block be written: whether
- * a text is longer than half of that, no processor guesses well. */
+/* A text as it is. Behind it, COPY_STEP bytes of its column can be read and COPY_STEP of the block be written: so many are
+ * copied without asking how long it is, which no processor guesses well. */
 COPY_TARGET SCAN_INLINE unsigned char *COPY_NAME(copy_text)(unsigned char *out, const view_t *view, ptrdiff_t row)
 {
     const unsigned char *p = view->data + view->offsets[row];

@@ -136,14 +136,15 @@ cdef inline void copy_cut_open(copy_cut_t* cut, const copy_t* copy, view_t* text
 cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
     """Write a block's rows; False if a value does not fit, and its place in `fault_row` and `fault_view`."""
     cdef unsigned char* out = block.out
-    cdef Py_ssize_t row
+    cdef Py_ssize_t first = block.first, end
+    cdef bint is_all = rows_are_all(&copy.rows)
     copy.put_value = copy_put_value
-    if rows_are_all(&copy.rows):
-        out = copy_rows(copy, out, block.first, block.end)
-    else:
-        for row in range(block.first, block.end):
-            if out != NULL and rows_has(&copy.rows, row):
-                out = copy_rows(copy, out, row, row + 1)
+    while first < block.end and out != NULL:
+        end = block.end if is_all else first
+        while end < block.end and rows_has(&copy.rows, end):
+            end += 1
+        out = copy_rows(copy, out, first, end)
+        first = end + 1
     if out == NULL:
         return False
     block.used = out - block.out

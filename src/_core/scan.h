@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(FEEDMILL_NO_VECTORS)
 #define SCAN_X86 1
 #include <immintrin.h>
 #else
@@ -106,7 +106,7 @@ SCAN_INLINE int scan_has_room(const scan_t *s, size_t more)
     return s->nseparators + more + 4 <= s->separator_capacity && s->nrows + more + 2 <= s->row_capacity;
 }
 
-/* How many times there is room for `more`, once or more. */
+/* How many times `more` fits, at least once: to be asked only where there is room. */
 SCAN_INLINE size_t scan_room(const scan_t *s, size_t more)
 {
     size_t separators = s->separator_capacity - s->nseparators - 4, rows = s->row_capacity - s->nrows - 2;
@@ -141,7 +141,7 @@ SCAN_INLINE void scan_open_row(scan_t *s)
     s->rows[s->nrows] = row;
 }
 
-/* Close it. */
+/* Close the row that is being read; room was made before. */
 SCAN_INLINE void scan_put_row(scan_t *s, uint32_t flags)
 {
     scan_open_row(s);
@@ -364,10 +364,17 @@ static const unsigned char SCAN_PLACES[64] = {
     60, 61, 62, 63};
 
 /* The places from the 17th on, which few blocks have; out of line, or the vector is kept in memory for its sake. */
-SCAN_TARGET static __attribute__((noinline, cold)) void scan_put_rest_avx512(uint32_t *out, uint64_t mask, uint32_t base)
+SCAN_TARGET static __attribute__((noinline)) void scan_put_rest_avx512(uint32_t *out, uint64_t mask, uint32_t base)
 {
-    for (int i = 0; mask; i++, mask &= mask - 1)
-        if (i >= 16) out[i] = base + first_bit_avx512(mask);
+    __m512i places = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(SCAN_PLACES));
+    __m512i bases = _mm512_set1_epi32((int)base);
+    __m512i second = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 1));
+    __m512i third = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 2));
+    __m512i fourth = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 3));
+    _mm512_storeu_si512(out + 16, _mm512_add_epi32(second, bases));
+    if (__builtin_popcountll(mask) <= 32) return;
+    _mm512_storeu_si512(out + 32, _mm512_add_epi32(third, bases));
+    _mm512_storeu_si512(out + 48, _mm512_add_epi32(fourth, bases));
 }
 
 SCAN_TARGET SCAN_INLINE uint32_t scan_put_positions_avx512(uint32_t *out, uint64_t mask, uint32_t base)

@@ -59,9 +59,9 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_specials)(
 
 /* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished.
  *
- * Which block ends a row and which does not, or has no separator, no processor guesses well, and each wrong guess costs
- * more than the block: so the next row is written down at each block, and counts only if there is one. Only within long
- * texts nothing is written down.
+ * No processor guesses well whether a block ends a row, or has a separator, and each wrong guess costs more than the block
+ * itself: so the next row is written down at each block, and counts only if there is one. After eight blocks without a
+ * separator, nothing is written down until the next.
  *
  * The dialect and where the index is written to are kept in variables of its own: what is written could be anything's,
  * for all the compiler knows, and it would read them anew each time. */

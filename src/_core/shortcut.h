@@ -43,6 +43,7 @@ enum {
 #define SHORTCUT_LONGEST 1024  /* bytes of a text; the C library copies longer ones faster */
 #define SHORTCUT_WORDS 8       /* two vectors of four in each half */
 #define SHORTCUT_WORD 16       /* bytes of a listed word */
+#define SHORTCUT_CLOCK (ISO_DATE + 1 + ISO_TIME) /* bytes of YYYY-MM-DDTHH:MM:SS */
 
 typedef struct {
     int what;            /* SHORTCUT_* */

@@ -1,4 +1,4 @@
-/* What shortcuts of numbers and moments are made of, on every set of instructions: words and vectors of sixteen bytes. */
+/* What shortcuts of numbers and moments are made of, on every set of instructions of x86: words and vectors of sixteen bytes. */
 #ifndef FEEDMILL_SHORTCUT_DIGITS_H
 #define FEEDMILL_SHORTCUT_DIGITS_H
 
@@ -11,7 +11,6 @@
 #include "scan.h"
 #include "word.h"
 
-#define SHORTCUT_CLOCK (ISO_DATE + 1 + ISO_TIME) /* bytes of YYYY-MM-DDTHH:MM:SS */
 #define SHORTCUT_NO_OFFSET 1000000 /* minutes */
 
 static const double SHORTCUT_POWER_OF_TEN[8] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
