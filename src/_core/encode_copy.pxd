@@ -143,7 +143,8 @@ cdef inline bint copy_fill(copy_t* copy, copy_block_t* block) noexcept nogil:
         end = block.end if is_all else first
         while end < block.end and rows_has(&copy.rows, end):
             end += 1
-        out = copy_rows(copy, out, first, end)
+        if end > first:
+            out = copy_rows(copy, out, first, end)
         first = end + 1
     if out == NULL:
         return False
