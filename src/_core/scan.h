@@ -90,6 +90,7 @@ typedef struct {
 } scan_carry_t;
 
 #define SCAN_LAST (UINT64_C(1) << 63) /* a mask with its last bit */
+#define SCAN_STRIDE 256 /* bytes that are looked at together where only the last row end is wanted */
 #define SCAN_AHEAD 4096 /* bytes from one that is looked at to one that is asked to be in the cache by then; measured */
 
 /* —— The index ———————————————————————————————————————————————————————————————————————————————————————————————— */
@@ -289,6 +290,15 @@ SCAN_INLINE uint64_t prefix_xor_sse2(uint64_t mask)
     return mask;
 }
 
+/* Whether a byte is among those of a stride. */
+SCAN_INLINE int occurs_sse2(const unsigned char *p, unsigned char byte)
+{
+    __m128i wanted = _mm_set1_epi8((char)byte), found = _mm_setzero_si128();
+    for (int k = 0; k < SCAN_STRIDE; k += 16)
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + k)), wanted));
+    return _mm_movemask_epi8(found);
+}
+
 #define SCAN_NAME(word) word##_sse2
 #define SCAN_TARGET
 #include "_core/scan_block.h"
@@ -328,6 +338,14 @@ SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx2(uint64_t mask)
     return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)mask), ones, 0));
 }
 
+SCAN_TARGET SCAN_INLINE int occurs_avx2(const unsigned char *p, unsigned char byte)
+{
+    __m256i wanted = _mm256_set1_epi8((char)byte), found = _mm256_setzero_si256();
+    for (int k = 0; k < SCAN_STRIDE; k += 32)
+        found = _mm256_or_si256(found, _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(p + k)), wanted));
+    return _mm256_movemask_epi8(found);
+}
+
 #define SCAN_NAME(word) word##_avx2
 #include "_core/scan_block.h"
 
@@ -355,6 +373,14 @@ SCAN_TARGET SCAN_INLINE uint32_t first_bit_avx512(uint64_t mask)
 SCAN_TARGET SCAN_INLINE uint64_t prefix_xor_avx512(uint64_t mask)
 {
     return prefix_xor_avx2(mask);
+}
+
+SCAN_TARGET SCAN_INLINE int occurs_avx512(const unsigned char *p, unsigned char byte)
+{
+    __mmask64 found = 0;
+    for (int k = 0; k < SCAN_STRIDE; k += 64)
+        found |= _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p + k), _mm512_set1_epi8((char)byte));
+    return found != 0;
 }
 
 /* The numbers from 0 to 63. */

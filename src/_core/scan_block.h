@@ -57,6 +57,18 @@ SCAN_TARGET SCAN_INLINE uint64_t SCAN_NAME(scan_bad_specials)(
     return bad & m->valid;
 }
 
+/* Pass over what has no quotes, a stride a step: all that can be learnt there is which stride ended a row last. */
+SCAN_TARGET SCAN_INLINE size_t SCAN_NAME(scan_pass_unquoted)(
+    const scan_dialect_t *d, const unsigned char *p, size_t i, size_t n, size_t *ended)
+{
+    for (; n - i >= SCAN_STRIDE; i += SCAN_STRIDE) {
+        for (int k = 0; k < SCAN_STRIDE; k += 64) __builtin_prefetch(p + i + SCAN_AHEAD + k);
+        if (d->has_quote && SCAN_NAME(occurs)(p + i, d->quote)) break;
+        if (SCAN_NAME(occurs)(p + i, d->eol)) *ended = i + SCAN_STRIDE;
+    }
+    return i;
+}
+
 /* Tokenize from the row at s->begin on. Leaves s->begin at the first row that is not finished.
  *
  * No processor guesses well whether a block ends a row, or has a separator, and each wrong guess costs more than the block
@@ -72,8 +84,10 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     scan_carry_t carry = {.separator = SCAN_LAST, .row = SCAN_LAST};
     uint64_t inside = 0, quotes = d.has_quote ? ~UINT64_C(0) : 0, crs = d.strip_cr ? ~UINT64_C(0) : 0;
     uint32_t nseparators = s->nseparators, lines = s->line;
-    uint32_t begin = (uint32_t)s->begin; /* of the row that is being read, if the index is not kept */
-    uint8_t lately = 1;                  /* which of the last blocks had a separator */
+    /* Where no index is kept: where the row that is being read begins, unless it is in the stride before `ended`; and where
+     * to look for a stride without quotes again. */
+    size_t begin = s->begin, ended = 0, again = d.has_special ? SIZE_MAX : s->begin;
+    uint8_t lately = 1; /* which of the last blocks had a separator */
     size_t nrows = s->nrows;
     unsigned char last[64];
 
@@ -86,6 +100,15 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
     size_t room = 0; /* blocks that surely fit in what is left of the index */
 
     for (size_t i = s->begin;; i += 64) {
+        if (!keep && i >= again && !(carry.closing | carry.closing_cr)) {
+            size_t none, stop = SCAN_NAME(scan_pass_unquoted)(&d, p, i, n, inside ? &none : &ended);
+            if (stop > i) {
+                int is_separator = p[stop - 1] == d.delimiter || p[stop - 1] == d.eol;
+                carry = (scan_carry_t){.separator = is_separator && !inside ? SCAN_LAST : 0};
+            }
+            again = stop + SCAN_STRIDE;
+            i = stop;
+        }
         size_t left = n - i;
         const unsigned char *bytes = p + i;
         __builtin_prefetch(bytes + SCAN_AHEAD);
@@ -143,12 +166,15 @@ SCAN_TARGET SCAN_INLINE int SCAN_NAME(scan_run)(
             }
             lines += (uint32_t)__builtin_popcountll(m.eol);
         } else if (m.row) {
-            begin = (uint32_t)i + 64 - (uint32_t)__builtin_clzll(m.row);
+            begin = i + 64 - (size_t)__builtin_clzll(m.row);
         }
 
         if (SCAN_UNLIKELY(bad) || left < 64) {
-            s->begin = keep ? rows[nrows].begin : begin;
-            if (keep) {
+            if (!keep) {
+                while (ended > begin && p[ended - 1] != d.eol) ended--;
+                s->begin = ended > begin ? ended : begin;
+            } else {
+                s->begin = rows[nrows].begin;
                 s->nrows = nrows;
                 s->first = rows[nrows].first;
                 s->line = rows[nrows].line;

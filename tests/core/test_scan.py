@@ -11,7 +11,7 @@ from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.kernel import Plan
 from feedmill.schema import Field, Schema
-from tests import kernel_feed, strategies
+from tests import kernel_feed, reference_kernel, strategies
 
 SETS = ("scalar", "sse2", "avx2", "avx512")
 BLOCK = 64
@@ -177,6 +177,33 @@ def test_instruction_sets_agree(dialect: Dialect, data: bytes) -> None:
     first, *others = [kernel_feed.parse(plan, data) for plan in plans]
     assert all(other == first for other in others)
     assert len({plan.last_record_end(data, len(data)) for plan in plans}) == 1
+
+
+@given(
+    st.sampled_from([PLAIN, UNQUOTED, Dialect(quote="'", line_terminator="\r"), Dialect(double_quote=False)]),
+    st.lists(
+        st.sampled_from(
+            [b"'", b'"', b'""', b',"', b'",', b'"\r', b"\n", b"\r", b"a,b\n" * 70, b"c" * 255, b"d" * 600]
+        ),
+        max_size=30,
+    ),
+)
+def test_last_record_end_among_long_stretches_without_quotes(dialect: Dialect, parts: list[bytes]) -> None:
+    """These are passed over by the stride."""
+    data = b"".join(parts)
+    ends = [
+        Plan(kernel_feed.text_schema(2), dialect, simd=simd).last_record_end(data, len(data)) for simd in SETS
+    ]
+    assert len(set(ends)) == 1
+
+
+@pytest.mark.parametrize("simd", SETS)
+@pytest.mark.parametrize("mark", [b'"x,\n"', b'\n"x,\n",', b'"\n', b',"\n', b'\n"'])
+def test_last_record_end_wherever_a_quote_is(simd: str, mark: bytes) -> None:
+    plan = Plan(kernel_feed.text_schema(2), PLAIN, simd=simd)
+    for place in range(700):
+        data = b"a" * place + mark + b"b" * (700 - place)
+        assert plan.last_record_end(data, len(data)) == reference_kernel.last_record_end(data, PLAIN), place
 
 
 @given(
