@@ -3,11 +3,13 @@
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from feedmill.channel import Channel, ChannelClosed
+from feedmill.channel import Channel, ChannelClosed, ChannelWait
 
 
 def start(work: Callable[[], object]) -> threading.Thread:
@@ -38,6 +40,13 @@ class Blocked:
         return self.outcome
 
 
+def await_waits(channel: Channel[Any], count: int = 1) -> tuple[ChannelWait, ...]:
+    """Go on when so many threads wait at the channel: one that has begun may not be there yet."""
+    while len(waits := channel.stats().waits) < count:
+        time.sleep(0.001)
+    return waits
+
+
 def test_items_come_out_in_order() -> None:
     channel = Channel[int](capacity=3)
     for item in (1, 2, 3):
@@ -55,6 +64,7 @@ def test_a_full_channel_makes_putters_wait_until_there_is_room() -> None:
     channel = Channel[str](capacity=1)
     channel.put("first")
     putter = Blocked(lambda: channel.put("second"))
+    await_waits(channel)
     assert channel.get() == "first"
     assert channel.get() == "second"
     assert putter.over() is None
@@ -66,6 +76,7 @@ def test_a_channel_full_by_bytes_makes_putters_wait() -> None:
     channel.put("a", 6)
     channel.put("b", 6)
     putter = Blocked(lambda: channel.put("c", 1))
+    await_waits(channel)
     assert len(channel) == 2
     assert channel.get() == "a"
     assert [channel.get(), channel.get()] == ["b", "c"]
@@ -79,14 +90,14 @@ def test_room_may_be_waited_for_before_there_is_an_item() -> None:
     channel.wait_for_room()
     channel.put("b", 9)
     waiter = Blocked(channel.wait_for_room)
-    while not (waits := channel.stats().waits):
-        threading.Event().wait(0.001)
+    waits = await_waits(channel)
     assert [wait.direction for wait in waits] == ["put"]
     assert channel.get() == "a"
     assert waiter.over() is None
     assert len(channel) == 1
     channel.put("c", 9)
     waiter = Blocked(channel.wait_for_room)
+    await_waits(channel)
     channel.close()
     assert isinstance(waiter.over(), ChannelClosed)
     with pytest.raises(ChannelClosed):
@@ -97,11 +108,9 @@ def test_who_waits_for_room_takes_none_from_a_putter() -> None:
     channel = Channel[str](capacity=1)
     channel.put("a")
     waiter = Blocked(channel.wait_for_room)
-    while len(channel.stats().waits) < 1:
-        threading.Event().wait(0.001)
+    await_waits(channel)
     putter = Blocked(lambda: channel.put("b"))
-    while len(channel.stats().waits) < 2:
-        threading.Event().wait(0.001)
+    await_waits(channel, 2)
     assert [channel.get(), channel.get(timeout_s=60)] == ["a", "b"]
     assert (waiter.over(), putter.over()) == (None, None)
 
@@ -128,6 +137,7 @@ def test_force_goes_beyond_every_bound() -> None:
 def test_force_wakes_a_getter() -> None:
     channel = Channel[int](capacity=1)
     getter = Blocked(channel.get)
+    await_waits(channel)
     channel.put(1, force=True)
     assert getter.over() == 1
 
@@ -136,8 +146,7 @@ def test_what_is_put_only_if_awaited_is_taken_by_somebody_who_waits() -> None:
     channel = Channel[int](capacity=1)
     assert not channel.put_if_awaited(1)
     getters = [Blocked(channel.get) for _ in range(2)]
-    while len(channel.stats().waits) < 2:
-        threading.Event().wait(0.001)
+    await_waits(channel, 2)
     assert channel.put_if_awaited(2)
     assert channel.put_if_awaited(3)
     assert sorted(getter.over() for getter in getters) == [2, 3]
@@ -164,6 +173,7 @@ def test_closing_lets_nothing_in_and_everything_out() -> None:
 def test_ending_wakes_all_getters(end: Callable[[Channel[int]], object]) -> None:
     channel = Channel[int](capacity=1)
     getters = [Blocked(channel.get) for _ in range(3)]
+    await_waits(channel, 3)
     end(channel)
     assert all(isinstance(getter.over(), ChannelClosed) for getter in getters)
 
@@ -173,6 +183,7 @@ def test_ending_wakes_all_putters_and_keeps_their_items_out(end: Callable[[Chann
     channel = Channel[int](capacity=1)
     channel.put(0)
     putters = [Blocked(lambda: channel.put(1)) for _ in range(3)]
+    await_waits(channel, 3)
     dropped = end(channel) or []
     assert all(isinstance(putter.over(), ChannelClosed) for putter in putters)
     assert [*dropped, *channel] == [0]
@@ -223,6 +234,7 @@ def test_an_exception_in_the_loop_over_a_channel_loses_one_item_only() -> None:
 def test_statistics_say_who_waited() -> None:
     channel = Channel[int](capacity=1)
     getter = Blocked(channel.get)
+    await_waits(channel)
     channel.put(1, 8)
     getter.over()
     stats = channel.stats()
