@@ -179,6 +179,17 @@ def test_a_feed_that_cannot_be_processed_makes_no_database(shop: Command, feed: 
 
 
 @pytest.mark.parametrize(
+    "line", ["process --from-staging URL", "relay URL --broker memory://", "relay URL --dead"]
+)
+def test_a_database_to_take_from_is_not_made(shop: Command, line: str) -> None:
+    before = snapshot(shop.directory)
+    done = shop(*line.replace("URL", "sqlite:///typo.db").split())
+    assert (done.code, done.out) == (2, "")
+    assert "sqlite:///typo.db: there is no such file" in done.err
+    assert snapshot(shop.directory) == before
+
+
+@pytest.mark.parametrize(
     ("line", "words"), [(line, words) for line, *words in WRONG.values()], ids=list(WRONG)
 )
 def test_wrong_use_ends_with_2(shop: Command, line: str, words: list[str]) -> None:

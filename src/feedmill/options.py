@@ -20,11 +20,12 @@ from feedmill.console import say, warn
 from feedmill.dialect import Dialect
 from feedmill.errors import UsageError
 from feedmill.keys import DUPLICATES
-from feedmill.pipeline import FailureLimit, Progress
+from feedmill.pipeline import FailureLimit, Progress, References
 from feedmill.readers import find_feeds
 from feedmill.readers.blocks import STDIN
 from feedmill.readers.sniff import sniff_feed
 from feedmill.runs import RunOptions
+from feedmill.schema import Schema
 from feedmill.stores.outfile import refuse_overwriting
 from feedmill.stores.url import parse_url
 
@@ -270,14 +271,16 @@ def check_files(arguments: Arguments, feeds: Sequence[str]) -> None:
     target = parse_url(str(arguments["to"])) if arguments.get("to") else None
     loaded = {"--to": target.path} if target is not None and target.path else {}
     inputs = [str(arguments[name]) for name in _INPUTS if arguments.get(name)]
-    places = _references_of(cast("Sequence[str]", arguments["references"])).values()
-    inputs += [place for place in places if "://" not in place]
     paths = find_feeds(feeds) if feeds else []
     refuse_overwriting({**loaded, **outputs}, [*inputs, *(feed for feed in paths if feed != STDIN)])
+    places = _references_of(cast("Sequence[str]", arguments["references"]))
+    if arguments.get("schema"):
+        files = References.files(Schema.load(str(arguments["schema"])), places)
+        refuse_overwriting({**loaded, **outputs}, files)
     if target is not None and target.kind == "sqlite":
         # What is loaded may refer to other tables of the same database.
         loaded = {}
-    tables = [place.rpartition("#")[0] for place in places]
+    tables = [place.rpartition("#")[0] for place in places.values()]
     databases = [url.removeprefix(_SQLITE) for url in tables if url.startswith(_SQLITE)]
     refuse_overwriting({**loaded, **outputs}, databases)
 

@@ -84,7 +84,7 @@ def load(
         The failure limit was passed.
     """
     sources = find_sources(feeds)
-    _check_outputs(sources, {"--to": parse_url(to).path, "--rejects": options.rejects})
+    _check_outputs(sources, schema, options, {"--to": parse_url(to).path, "--rejects": options.rejects})
     name = table or schema.name or _table_name(sources[0])
     sink = open_sink(to, schema, name, mode=mode, lanes=options.most_lanes)
     return run_feeds(sources, schema, sink, options=options, lane_key=schema.primary_key)
@@ -113,7 +113,7 @@ def validate(
         raise UsageError(
             f"{valid}: good records are written to a file; name one ending in {', '.join(FILE_KINDS)}."
         )
-    _check_outputs(sources, {"--valid": valid, "--rejects": options.rejects})
+    _check_outputs(sources, schema, options, {"--valid": valid, "--rejects": options.rejects})
     sink = open_sink(valid, schema, "", mode="replace") if valid else None
     return run_feeds(sources, schema, sink, options=options)
 
@@ -154,7 +154,7 @@ def run_feeds(
     UsageError, RunError, TooManyFailuresError
         As `load`.
     """
-    _check_outputs(feeds, {"--rejects": options.rejects, "--failed": options.failed})
+    _check_outputs(feeds, schema, options, {"--rejects": options.rejects, "--failed": options.failed})
     buffers = BufferPool()
     with ExitStack() as stack:
         opened = []
@@ -377,11 +377,12 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
     )
 
 
-def _check_outputs(feeds: Sequence[Source], outputs: Mapping[str, str | None]) -> None:
-    refuse_overwriting(
-        {name: path for name, path in outputs.items() if path},
-        [feed for feed in feeds if isinstance(feed, str) and feed != STDIN],
-    )
+def _check_outputs(
+    feeds: Sequence[Source], schema: Schema, options: RunOptions, outputs: Mapping[str, str | None]
+) -> None:
+    inputs = [feed for feed in feeds if isinstance(feed, str) and feed != STDIN]
+    inputs += References.files(schema, options.references)
+    refuse_overwriting({name: path for name, path in outputs.items() if path}, inputs)
 
 
 def _total_bytes(feeds: Sequence[_OpenedFeed]) -> int | None:

@@ -118,3 +118,24 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FEED.encode())))
     with pytest.raises(UsageError, match="a stream can be read once"):
         found(feeds="-", dialect=Dialect())
+
+
+@pytest.mark.parametrize("output", ["--rejects", "--valid", "--report", "--failed"])
+@pytest.mark.parametrize("resource", ["dealers", "dealers.csv"])
+def test_no_output_overwrites_what_a_key_refers_to(
+    output: str, resource: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which file that is, may stand in the schema alone."""
+    key = {"fields": "dealer", "reference": {"resource": resource, "fields": "id"}}
+    fields = [{"name": name} for name in ("dealer", "region", "parent", "sku")]
+    Path("offers.json").write_text(json.dumps({"fields": fields, "foreignKeys": [key]}))
+    before = Path("dealers.csv").read_bytes()
+    assert main(["validate", "feed.csv", "--schema", "offers.json", output, "./dealers.csv"]) == 2
+    assert f"{output} ./dealers.csv would overwrite what this run reads" in capsys.readouterr().err
+    assert Path("dealers.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["rejects", "failed"])
+def test_neither_does_one_of_a_call(output: str) -> None:
+    with pytest.raises(UsageError, match=f"--{output} dealers.csv would overwrite"):
+        validate("feed.csv", OFFERS, options=RunOptions(**{output: "dealers.csv"}))  # type: ignore[arg-type]

@@ -92,6 +92,19 @@ class References:
             )
         return cls(schema, places, feeds, dialect) if schema.foreign_keys else None
 
+    @staticmethod
+    def files(schema: Schema, places: Mapping[str, str]) -> list[str]:
+        """List the files that would be read; one that only the schema names may not be there.
+
+        Raises
+        ------
+        FeedError
+            No file is where a place says.
+        """
+        unplaced = {key.resource for key in schema.foreign_keys} - {"", *places}
+        beside = [str(_resource_file(schema, each)) for each in unplaced if "://" not in each]
+        return beside + find_feeds(place for place in places.values() if "://" not in place)
+
     def checked(self, batch: Batch) -> Batch:
         """Judge a batch; give what stays of it."""
         keys = [(each.index, each.fields) for each in self._references]
@@ -99,6 +112,12 @@ class References:
 
     def _note(self, key: int, _holder: int, value: bytes) -> str:
         return f'{self._references[key].expected}"{value.decode("utf-8", "replace")[:80]}"'
+
+
+def _resource_file(schema: Schema, resource: str) -> Path:
+    """Say where a resource is that no place was given for: beside its schema."""
+    path = Path(schema.folder, resource)
+    return path if path.exists() or path.suffix else path.with_suffix(".csv")
 
 
 def _place(
@@ -120,9 +139,7 @@ def _place(
             "foreignKeys: a schema does not say where a database is; give the resource a name, and the run "
             "its place: --reference NAME=URL#table."
         )
-    path = Path(schema.folder, key.resource)
-    if not path.exists() and not path.suffix:
-        path = path.with_suffix(".csv")
+    path = _resource_file(schema, key.resource)
     if not path.exists():
         raise UsageError(
             f"foreignKeys: {path} is not there; say where it is: --reference {key.resource}=FILE, or "

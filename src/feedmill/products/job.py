@@ -126,7 +126,7 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
     url, schema, dealers, create_dealers, every_outcome, options
         As for `process_feeds`; of the options, those about reading and threads mean nothing here.
     page_rows, keep_on
-        As for `StagingTable`.
+        As for `StagingTable`. Only who keeps on makes an SQLite file that is not there.
     """
     if options.failed:
         raise UsageError(
@@ -145,7 +145,8 @@ def process_staged(  # noqa: PLR0913 - one call for all of a job's options
         job.dealers.save(known)
         return job.execute(StagingTable(database, page_rows=page_rows, keep_on=keep_on)).report
 
-    return with_products(url, run, lanes=1)
+    # Who keeps on may be the first to come.
+    return with_products(url, run, lanes=1, must_exist=not keep_on)
 
 
 def plan_feeds(  # noqa: PLR0913 - as `process_feeds`

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from feedmill.errors import UrlError
+from feedmill.errors import UrlError, UsageError
 from feedmill.products.database import SqlDatabase
 from feedmill.products.migrations import migrate_tables
 from feedmill.products.sqlite import SqliteProducts
@@ -22,7 +23,7 @@ type ProductDatabase = SqliteProducts | PostgresProducts
 
 @contextmanager
 def open_products(
-    url: str, *, lanes: int | None = None, rehearses: bool = False
+    url: str, *, lanes: int | None = None, rehearses: bool = False, must_exist: bool = False
 ) -> Iterator[ProductDatabase]:
     """Open a database, bring its tables up to date, and close it at the end of the block.
 
@@ -34,15 +35,17 @@ def open_products(
         For PostgreSQL; SQLite has one.
     rehearses : bool
         Whether all of it takes place in one transaction that is rolled back in the end.
+    must_exist : bool
+        Whether a file that is not there is a mistake: for what only takes from it. Else it is made.
 
     Raises
     ------
-    UrlError
-        The URL names neither.
+    UsageError
+        The URL names neither; or the file has to exist, and does not.
     StoreError
         The database cannot be reached, or its tables cannot be made.
     """
-    database = products_at(url, lanes=lanes, rehearses=rehearses)
+    database = products_at(url, lanes=lanes, rehearses=rehearses, must_exist=must_exist)
     try:
         _migrate(database)
         yield database
@@ -59,20 +62,32 @@ class DatabaseWork[R](Protocol):
 
 
 def with_products[R](
-    url: str, work: DatabaseWork[R], *, lanes: int | None = None, rehearses: bool = False
+    url: str,
+    work: DatabaseWork[R],
+    *,
+    lanes: int | None = None,
+    rehearses: bool = False,
+    must_exist: bool = False,
 ) -> R:
     """Do something with the database behind a URL, as `open_products` opens it, whatever its kind."""
-    with open_products(url, lanes=lanes, rehearses=rehearses) as database:
+    with open_products(url, lanes=lanes, rehearses=rehearses, must_exist=must_exist) as database:
         # The same call for each kind: their transactions are of different types.
         if isinstance(database, SqliteProducts):
             return work(database)
         return work(database)
 
 
-def products_at(url: str, *, lanes: int | None = None, rehearses: bool = False) -> ProductDatabase:
+def products_at(
+    url: str, *, lanes: int | None = None, rehearses: bool = False, must_exist: bool = False
+) -> ProductDatabase:
     """Make the database behind a URL, without connecting; as `open_products`."""
     target = parse_url(url)
     if target.kind == "sqlite":
+        if must_exist and not Path(target.path).exists():
+            raise UsageError(
+                f"{target.text}: there is no such file, so nothing waits in it; check its name. What makes "
+                "one is feedmill process, and feedmill worker."
+            )
         return SqliteProducts(target, rehearses=rehearses)
     if target.kind != "postgresql":
         raise UrlError(

@@ -123,7 +123,7 @@ def relay_events(
     Raises
     ------
     UsageError
-        Something about the call does not fit.
+        Something about the call does not fit; an SQLite file is not there.
     RunError
         The database cannot go on; or, with `once`, the broker cannot.
     """
@@ -137,7 +137,7 @@ def relay_events(
         with signals(relay):
             return relay.run()
 
-    return with_products(url, run, lanes=1)
+    return with_products(url, run, lanes=1, must_exist=True)
 
 
 def dead_events(url: str) -> list[Event]:
@@ -146,7 +146,7 @@ def dead_events(url: str) -> list[Event]:
     def read[T: Transaction](database: SqlDatabase[T]) -> list[Event]:
         return SqlOutbox(database).dead()
 
-    return with_products(url, read, lanes=1)
+    return with_products(url, read, lanes=1, must_exist=True)
 
 
 def revive_events(url: str) -> int:
@@ -155,7 +155,7 @@ def revive_events(url: str) -> int:
     def revive[T: Transaction](database: SqlDatabase[T]) -> int:
         return SqlOutbox(database).revive()
 
-    return with_products(url, revive, lanes=1)
+    return with_products(url, revive, lanes=1, must_exist=True)
 
 
 @dataclass(slots=True)
