@@ -52,6 +52,19 @@ cdef extern from *:
         return calloc(size, 1);
     }
 
+    /* Give back what lies behind so many bytes, if the room is in pages of its own: it holds anything then. */
+    static inline void known_drop(void *room, size_t kept, size_t size)
+    {
+    #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+        kept = (kept + KNOWN_HUGE - 1) / KNOWN_HUGE * KNOWN_HUGE;
+        if (size >= KNOWN_HUGE && kept < size) (void)madvise((char *)room + kept, size - kept, MADV_DONTNEED);
+    #else
+        (void)room;
+        (void)kept;
+        (void)size;
+    #endif
+    }
+
     static inline void known_leave(void *room, size_t size)
     {
     #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
@@ -67,11 +80,13 @@ cdef extern from *:
     uint64_t known_start(uint64_t key, uint64_t count) noexcept nogil
     void known_fetch(const void* slot) noexcept nogil
     void* known_room(size_t size) noexcept nogil
+    void known_drop(void* room, size_t kept, size_t size) noexcept nogil
     void known_leave(void* room, size_t size) noexcept nogil
 
 cdef enum:
     KNOWN_FEWEST = 1024              # slots a table has at least
     KNOWN_FULL = 85                  # per cent
+    KNOWN_MOVED = 1 << 16            # slots of a table that grows, between giving back what was moved
     RECORD_WORDS = 3                 # of a slot: the key, 0 for nobody's, and the hash
     SHARED_WORDS = 2
     MET_NOT = 0                      # of the part in hand: no row of the key was met,
@@ -122,7 +137,7 @@ cdef inline size_t met_bytes(const table_t* table) noexcept nogil:
 cdef inline bint table_reserve(table_t* table, uint64_t more) noexcept nogil:
     """Make room for so many more keys; False when there is no memory, and then it is as it was."""
     cdef uint64_t n = table.count + more
-    cdef uint64_t i, slot
+    cdef uint64_t i = table.slots, slot
     cdef int width = table.width
     cdef table_t grown = table[0]
     if n * 100 < table.slots * KNOWN_FULL:
@@ -135,11 +150,16 @@ cdef inline bint table_reserve(table_t* table, uint64_t more) noexcept nogil:
     if grown.words == NULL or grown.met == NULL:
         table_free(&grown)
         return False
-    for i in range(table.slots):
+    # Places are in the order of keys in either table. So one shrinks from its end while the other comes to be from its
+    # end, and together they take no more memory than the larger one.
+    while i > 0:
+        i -= 1
         if table.words[i * width] != 0:
             slot = table_find(&grown, width, table.words[i * width])
             memcpy(&grown.words[slot * width], &table.words[i * width], <size_t> width * sizeof(uint64_t))
             met_note(&grown, slot, met_state(table, i))
+        if i % KNOWN_MOVED == 0:
+            known_drop(table.words, <size_t> (i * width * sizeof(uint64_t)), words_bytes(table))
     table_free(table)
     table[0] = grown
     return True
@@ -203,15 +223,23 @@ cdef inline void known_set(known_t* known, const entry_t* entry) noexcept nogil:
     known_put(known, known_record(known, entry.key), known_shared(known, entry.shared_key), entry)
 
 
-cdef inline bint known_knows_key(const known_t* known, uint64_t key) noexcept nogil:
-    """Tell whether anything was noted of a record."""
-    return known.records.words[known_record(known, key) * RECORD_WORDS] != 0
-
-
 cdef inline void known_begin_part(known_t* known) noexcept nogil:
     """Take note that no row of the part that comes now was met."""
     memset(known.records.met, 0, met_bytes(&known.records))
     memset(known.shareds.met, 0, met_bytes(&known.shareds))
+
+
+cdef inline bint known_take(known_t* known, entry_t* entry) noexcept nogil:
+    """Make an entry say what is known of its keys by now; False if that is nothing, or it was taken in this part."""
+    cdef uint64_t record = known_record(known, entry.key)
+    cdef uint64_t shared = known_shared(known, entry.shared_key)
+    cdef const uint64_t* of_record = &known.records.words[record * RECORD_WORDS]
+    if (of_record[1] == 0 and of_record[2] == 0) or met_state(&known.records, record) != MET_NOT:
+        return False
+    met_note(&known.records, record, MET_SENT)
+    entry.hash.first, entry.hash.second = of_record[1], of_record[2]
+    entry.shared = known.shareds.words[shared * SHARED_WORDS + 1]
+    return True
 
 
 cdef inline size_t known_bytes(const known_t* known) noexcept nogil:

@@ -3,10 +3,9 @@
 from _core.choose cimport choose_rows_of, chooser_close, chooser_t, forget_row
 from _core.columns cimport batch_reserve_entries
 from _core.contents cimport contents_hash, contents_t
-from _core.entry cimport ENTRY_BYTES, entry_read, entry_t
+from _core.entry cimport ENTRY_BYTES, entry_read, entry_t, entry_write
 from _core.known cimport (
-    known_begin_part, known_bytes, known_free, known_knows_key, known_open, known_prefetch, known_reserve, known_set,
-    known_t,
+    known_begin_part, known_bytes, known_free, known_open, known_prefetch, known_reserve, known_set, known_t, known_take,
 )
 
 
@@ -78,7 +77,7 @@ cdef class Known:
     Parameters
     ----------
     records : int, default 0
-        How many are to be expected; tables that have to grow take half as much memory again.
+        How many are to be expected; tables that have to grow may take half as much memory again.
 
     Thread safety
     -------------
@@ -124,16 +123,14 @@ cdef class Known:
         -------------
         any thread
         """
-        cdef uint64_t wanted = lane, count = lanes
+        cdef uint64_t wanted, count
         cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
         cdef Py_ssize_t i = 0, n = len(entries)
         cdef entry_t group[LOADED_TOGETHER]
         cdef int j, held
         cdef bint fits = True
-        if n % ENTRY_BYTES:
-            raise ValueError(f"{n} bytes are no whole number of entries")
-        if not 0 <= lane < lanes:
-            raise ValueError(f"lane {lane} of {lanes}: expected 0 <= lane < lanes")
+        check_entries(entries, lane, lanes)
+        wanted, count = lane, lanes
         with nogil, self.lock:
             while i < n and fits:
                 fits = known_reserve(&self.known, LOADED_TOGETHER)
@@ -282,47 +279,62 @@ cdef class Known:
         finally:
             chooser_close(&chooser)
 
-    @staticmethod
-    def compact(bytes entries not None):
-        """Leave out entries that later ones of the same record supersede.
+    def current(self, blocks, lane=0, lanes=1):
+        """Leave out what later entries supersede, and what says nothing.
+
+        Parameters
+        ----------
+        blocks : iterable of bytes
+            All entries that were loaded, in any division.
+        lane, lanes : int
+            As for `load`.
 
         Returns
         -------
-        bytes
-            What leads to the same when it is loaded.
+        list of bytes
+            Of each block the entries that stay, one a record: in any order, they lead to what is known.
 
         Raises
         ------
         ValueError
-            These are no whole entries.
+            As for `load`.
 
         Thread safety
         -------------
         any thread
         """
-        cdef known_t last
+        cdef uint64_t wanted, count
         cdef entry_t entry
-        cdef const unsigned char* data = <const unsigned char*> PyBytes_AS_STRING(entries)
-        cdef Py_ssize_t n = len(entries)
+        cdef const unsigned char* data
+        cdef const unsigned char* end
         cdef unsigned char* out
-        if n % ENTRY_BYTES:
-            raise ValueError(f"{n} bytes are no whole number of entries")
-        kept = PyBytes_FromStringAndSize(NULL, n)
-        out = <unsigned char*> PyBytes_AS_STRING(kept) + n
-        try:
-            if not known_open(&last, <uint64_t> (n // ENTRY_BYTES)):
-                raise MemoryError
-            with nogil:
-                while n > 0:
-                    n -= ENTRY_BYTES
-                    entry_read(data + n, &entry)
-                    if not known_knows_key(&last, entry.key):
-                        known_set(&last, &entry)
-                        out -= ENTRY_BYTES
-                        memcpy(out, data + n, ENTRY_BYTES)
-            return kept[out - <unsigned char*> PyBytes_AS_STRING(kept):]
-        finally:
-            known_free(&last)
+        stay = []
+        with nogil, self.lock:
+            known_begin_part(&self.known)
+        for entries in blocks:
+            check_entries(entries, lane, lanes)
+            wanted, count = lane, lanes
+            kept = PyBytes_FromStringAndSize(NULL, len(entries))
+            out = <unsigned char*> PyBytes_AS_STRING(kept)
+            data = <const unsigned char*> PyBytes_AS_STRING(entries)
+            end = data + <Py_ssize_t> len(entries)
+            with nogil, self.lock:
+                while data < end:
+                    entry_read(data, &entry)
+                    data += ENTRY_BYTES
+                    if entry.shared_key % count == wanted and known_take(&self.known, &entry):
+                        entry_write(out, &entry)
+                        out += ENTRY_BYTES
+            stay.append(kept[: out - <unsigned char*> PyBytes_AS_STRING(kept)])
+        return stay
+
+
+cdef int check_entries(bytes entries, lane, lanes) except -1:
+    if entries is None or len(entries) % ENTRY_BYTES:
+        raise ValueError(f"{0 if entries is None else len(entries)} bytes are no whole number of entries")
+    if not 0 <= lane < lanes:
+        raise ValueError(f"lane {lane} of {lanes}: expected 0 <= lane < lanes")
+    return 0
 
 
 cdef int check_contents(Batch batch, Contents contents) except -1:

@@ -59,6 +59,16 @@ def random_rows(random: Random, count: int) -> list[Row]:
     ]
 
 
+def rewritten(known: Known, stored: bytes, random: Random) -> bytes:
+    """What stays of all entries, in blocks of any size, and in any order."""
+    size = 40 * random.randrange(1, 8)
+    stay = known.current([stored[i : i + size] for i in range(0, len(stored), size)])
+    entries = [block[i : i + 40] for block in stay for i in range(0, len(block), 40)]
+    assert len(entries) == len({entry[:8] for entry in entries}) <= len(known)
+    random.shuffle(entries)
+    return b"".join(entries)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_it_equals_the_naive_rule(seed: int) -> None:
     random = Random(seed)
@@ -83,7 +93,7 @@ def test_it_equals_the_naive_rule(seed: int) -> None:
         stored += entries
         if random.random() < 0.5:
             # What is stored says all that is known.
-            stored = Known.compact(stored) if random.random() < 0.5 else stored
+            stored = rewritten(known, stored, random) if random.random() < 0.5 else stored
             known = Known()
             known.load(stored)
 
@@ -141,15 +151,39 @@ def test_what_is_forgotten_is_sent() -> None:
     assert known.choose([batch], 0, 1, CONTENTS)[1] == 3
 
 
+def test_what_is_forgotten_does_not_stay() -> None:
+    batch = parsed([("a", "s1", "Cup", 1), ("b", "s1", "Cup", 1), ("a", "s2", "Cup", 1)])
+    known = Known()
+    entries = known.choose([batch], 0, 1, CONTENTS)[4]
+    entries += known.forget([batch], 0, 1, CONTENTS, records=[(0, 0)])
+    [stays] = known.current([entries])
+    assert len(stays) == 2 * 40
+    again = Known()
+    again.load(stays)
+    assert again.choose([batch], 0, 1, CONTENTS) == known.choose([batch], 0, 1, CONTENTS)
+
+
+@pytest.mark.parametrize("records", [0, 150_000])
+def test_a_table_that_grows_keeps_what_it_has(records: int) -> None:
+    """Beyond pages of its own, it gives those back that it has moved."""
+    rows: list[Row] = [("a", f"s{number}", "Cup", number) for number in range(200_000)]
+    known = Known(records)
+    entries = known.choose([parsed(rows)], 0, 1, CONTENTS)[4]
+    assert known.choose([parsed(rows)], 0, 1, CONTENTS)[1:4] == (0, 200_000, 0)
+    assert b"".join(known.current([entries[: len(entries) // 2], entries[len(entries) // 2 :]])) == entries
+
+
 def test_what_does_not_fit_is_refused() -> None:
     batch = parsed([("a", "s1", "Cup", 1)])
     known = Known()
     with pytest.raises(ValueError, match="whole number of entries"):
         known.load(b"x")
     with pytest.raises(ValueError, match="whole number of entries"):
-        Known.compact(b"x" * 41)
+        known.current([b"x" * 41])
     with pytest.raises(ValueError, match="lane 2 of 2"):
         known.load(b"", 2, 2)
+    with pytest.raises(ValueError, match="lane -1 of 2"):
+        known.current([b""], -1, 2)
     with pytest.raises(IndexError, match="no field 9"):
         known.choose([batch], 0, 1, Contents((0, 1), (1,), (1, 9), (0,)))
     with pytest.raises(IndexError, match="no field 9"):

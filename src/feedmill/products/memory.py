@@ -30,8 +30,8 @@ sent, or nothing. Where there are any, a run does without.
 still under way hold an advisory lock, for which the next run waits before it reads.
 
 *Memory.* About 48 bytes a record; beyond `MAX_RECORDS` a run does without. What is read goes into the lanes'
-tables block by block, and is nowhere else. Only where a third of the entries were superseded are all of them
-held for a moment, and rewritten without those; the tables are made afterwards.
+tables block by block, and is nowhere else. Only where a third of the entries were superseded are the others
+held for a moment, 40 bytes a record, as they are stored anew.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ import threading
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import Final
 
 from feedmill.kernel import Batch, Contents, Known, Plan, kernel_batch
@@ -61,7 +60,7 @@ SLACK_ENTRIES: Final = 100_000
 """Superseded entries that are not worth a rewrite: 4 MB, read in some milliseconds."""
 
 BLOCK_BYTES: Final = ENTRY_BYTES << 16
-"""Of entries that are rewritten; PostgreSQL's values end at 1 GB."""
+"""Of entries that are rewritten, about; PostgreSQL's values end at 1 GB."""
 
 NOBODY: Final = ""
 """The owner while no run is under way."""
@@ -213,39 +212,36 @@ class Memory[T: Transaction]:
         [(stored,)] = transaction.execute("SELECT coalesce(sum(length(entries)), 0) FROM feedmill_hashes")
         entries = count(stored) // ENTRY_BYTES
         # Of the entries that have come since, some supersede others; where fewer do, the tables grow.
-        expected = entries if _are_many(entries, counted) else counted + (entries - counted) // 2
+        expected = counted if _are_many(entries, counted) else counted + (entries - counted) // 2
         self._know(min(expected, MAX_RECORDS))
         for block in self._database.blobs(transaction, READ_ENTRIES):
-            self._load(block)
+            for lane, known in enumerate(self._known):
+                known.load(block, lane, len(self._known))
         records = self._records
         if _are_many(entries, records):
-            self._know(0)
-            self._rewrite(transaction, records)
+            self._rewrite(transaction)
         return records
 
-    def _rewrite(self, transaction: T, records: int) -> None:
-        """Store and read anew what there is, without the entries that were superseded."""
-        # As a list they would be there twice when they are joined.
-        joined = BytesIO()
-        joined.writelines(self._database.blobs(transaction, READ_ENTRIES))
-        kept = Known.compact(joined.getvalue())
-        joined.close()
-        self._know(records)
+    def _rewrite(self, transaction: T) -> None:
+        """Store what is known, without the entries that were superseded."""
+        stay: list[bytes] = []
+        for lane, known in enumerate(self._known):
+            stay += known.current(self._database.blobs(transaction, READ_ENTRIES), lane, len(self._known))
         transaction.execute("DELETE FROM feedmill_hashes")
-        for start in range(0, len(kept), BLOCK_BYTES):
-            block = kept[start : start + BLOCK_BYTES]
-            store(transaction, block)
-            self._load(block)
+        block = bytearray()
+        for entries in stay:
+            block += entries
+            if len(block) >= BLOCK_BYTES:
+                store(transaction, bytes(block))
+                block.clear()
+        if block:
+            store(transaction, bytes(block))
 
     def _know(self, records: int) -> None:
         """Make room for records, a little more for each lane than its share: hashes are not quite even."""
         lanes = self._database.lanes
         self._known = []  # before there are others
         self._known = [Known(records * 17 // (16 * lanes)) for _ in range(lanes)]
-
-    def _load(self, block: bytes) -> None:
-        for lane, known in enumerate(self._known):
-            known.load(block, lane, len(self._known))
 
 
 def _are_many(entries: int, records: int) -> bool:
