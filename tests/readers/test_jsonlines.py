@@ -106,13 +106,86 @@ def test_objects_and_arrays_are_the_json_of_their_fields(path: Path) -> None:
     )
     found = read(path, good + b'\n{"a": [1], "b": {"y": 1}, "c": {}, "d": {}}\n', schema)
     assert found.rows == [
-        (1, '{"x": [1.50, "é\\n"]}', "[{}, null]", '{"type": "Point", "coordinates": [1, 2]}', None)
+        (1, '{"x": [1.50, "\\u00e9\\n"]}', "[{}, null]", '{"type": "Point", "coordinates": [1, 2]}', None)
     ]
     assert [(code, field, text) for _, code, field, text in found.rejects] == [
         ("type", 0, b"[1]"),
         ("type", 1, b'{"y": 1}'),
         ("type", 2, b"{}"),
         ("type", 3, b"{}"),
+    ]
+
+
+def test_what_is_kept_as_text_is_kept_as_it_was_written(path: Path) -> None:
+    schema = Schema((Field("a", "object"), Field("b", "any"), Field("c", "array")))
+    data = b'{ "a" : {"x":1,"x":2.50 } , "b":[ ], "d": {}, "c": ["\\u00e9", {"y" :[]}]}\n{"c":[1 ] }\n'
+    found = read(path, data, schema)
+    assert found.rows == [
+        (1, '{"x":1,"x":2.50 }', "[ ]", '["\\u00e9", {"y" :[]}]'),
+        (2, None, None, "[1 ]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        (b'{"a": 1234.56, "b": 15}', ("1234.56", 15)),
+        (b'{"a": "1.234,56", "b": "1.500"}', ("1234.56", 1500)),
+        (b'{"a": -0.5, "b": null}', ("-0.50", None)),
+        (b'{"a": 1.5, "b": 1.5}', None),
+        (b'{"a": "1234.56", "b": 1}', None),
+    ],
+)
+def test_a_number_has_its_own_point_whatever_texts_have(
+    path: Path, line: bytes, row: tuple[str, int | None] | None
+) -> None:
+    schema = Schema(
+        (
+            Field("a", "number", precision=12, scale=2, decimal_char=",", group_char="."),
+            Field("b", "integer", group_char="."),
+        )
+    )
+    found = read(path, line + b"\n", schema)
+    assert [(str(a), b) for _, a, b in found.rows] == ([row] if row else [])
+    assert len(found.rejects) == (row is None)
+
+
+def bound(path: Path, data: bytes, mapping: dict[str, str] | None = None) -> None:
+    path.write_bytes(data)
+    with open_feed(str(path), JSONL) as reader:
+        reader.bind(texts("a", "b"), mapping)
+        list(reader)
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping"),
+    [
+        (b'{"A": 1, "bb": 2}\n', None),
+        (b'{"A": 1, "bb": 2}', None),
+        (b'no JSON\n\xff\n[]\n{"A": 1, "bb": 2}\n', {"a": "x"}),
+        (b'{"a": 1, "bb": 2}\n', {"a": "x"}),
+    ],
+)
+def test_a_feed_that_has_none_of_the_keys_is_refused(
+    path: Path, data: bytes, mapping: dict[str, str] | None
+) -> None:
+    with pytest.raises(HeaderError, match=r"none of the schema's fields, but [Aa], bb; .* --map a=[Aa]"):
+        bound(path, data, mapping)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}\n", b"[1]\n", b'{"x": 1}\n{"b": 1}\n', b'{"x": 1}\n' * 99 + b'{"a": 1}']
+)
+def test_a_feed_that_has_some_of_them_soon_is_taken(path: Path, data: bytes) -> None:
+    bound(path, data)
+
+
+def test_a_key_that_was_named_and_is_not_there_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bound(path, b'{"x": 1, "b": 1}\n', {"a": "x"})
+    assert not caplog.records
+    bound(path, b'{"x": 1, "b": 1}\n', {"a": "y"})
+    assert [record.getMessage() for record in caplog.records] == [
+        f"feed {path}: its first records have no key 'y': --map a=y"
     ]
 
 

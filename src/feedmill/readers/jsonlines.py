@@ -2,9 +2,13 @@
 
 The kernel reads delimited text, so each line is rewritten as one CSV record in the order of the fields, in
 the worker that parses it: text and digits as they stand, quoted; null and absent keys as an unquoted `null`;
-objects and arrays as JSON, where the field is of such a type, and arrays as lists and geopoints. Numbers keep
-their digits, because they are never made into floats. A number or a boolean is taken by its text wherever it
-stands; keys that name no field are ignored; of a repeated key the last one counts.
+objects and arrays as the JSON that they are, where the field is of such a type, and arrays as lists and
+geopoints. Numbers keep their digits, because they are never made into floats. A number or a boolean is taken
+by its text wherever it stands; of a repeated key the last one counts. A number of JSON has a decimal point
+and no groups, whatever `decimalChar` and `groupChar` say of texts.
+
+Every record has its own keys. One that names no field is ignored, a field without a key is missing; but a
+feed of whose first records none has any key of the schema is refused.
 
 What is no JSON object, or no UTF-8, is a reject of that line. It travels through the kernel as a record
 that is sure to fail, and `LineBatch` puts the true finding in the place of the kernel's.
@@ -14,15 +18,19 @@ parser tells.
 """
 
 import json
+import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from itertools import islice
+from typing import Final, cast
 
 from feedmill.codes import Code
 from feedmill.dialect import Dialect
 from feedmill.errors import HeaderError
-from feedmill.json_values import json_text, nested_text
+from feedmill.json_values import Nested, nested_text
 from feedmill.kernel import Batch, Finding, Plan, WrappedBatch
 from feedmill.readers.buffers import BufferPool, Chunk
 from feedmill.readers.opened import OpenFeed, Stacked
@@ -30,6 +38,11 @@ from feedmill.records import RAW_BYTES
 from feedmill.schema import Field, Schema
 
 __all__ = ["JsonLinesReader", "LineBatch"]
+
+FIRST_RECORDS: Final = 100
+"""Lines that are looked at before a feed is read, at most, to see whether it fits."""
+
+_log = logging.getLogger("feedmill.readers")
 
 type Json = str | bool | list[Json] | dict[str, Json] | None
 
@@ -72,8 +85,7 @@ class JsonLinesReader(OpenFeed):
         super().__init__(stack, dialect, LineSplitter(), buffers, chunk_size)
         self.columns: tuple[str, ...] | None = None
         self._key_of: Mapping[str, str] = {}
-        # Strict about control characters; digits stay text; NaN and Infinity are no JSON.
-        self._decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+        self._unmet: list[tuple[str, str]] = []  # of the mapping: fields and their keys
 
     def bind(self, schema: Schema, mapping: Mapping[str, str] | None = None) -> None:
         """Say which key feeds which field, before the first `parse`.
@@ -81,12 +93,36 @@ class JsonLinesReader(OpenFeed):
         Raises
         ------
         HeaderError
-            If the mapping names a field that the schema does not have.
+            If the mapping names a field that the schema does not have, or the feed's first records have no
+            key that the schema knows.
         """
         for name in mapping or {}:
             if name not in schema.names:
                 raise HeaderError(f"feed {self.name}: --map {name}=…: the schema has no field {name!r}")
         self._key_of = dict(mapping or {})
+        self._check_keys(schema)
+
+    def _check_keys(self, schema: Schema) -> None:
+        """Hold the keys of the first records against the schema, as a header would be."""
+        found: dict[str, None] = {}
+        for line in self._cutter.peek_lines(FIRST_RECORDS):
+            with suppress(ValueError, RecursionError):
+                value = _PLAIN.decode(line.decode())
+                found.update(dict.fromkeys(value if isinstance(value, dict) else ()))
+        keys = {name: self._key_of.get(name, name) for name in schema.names}
+        if found and found.keys().isdisjoint(keys.values()):
+            name, has = next(iter(keys)), ", ".join(islice(found, 20))
+            raise HeaderError(
+                f"feed {self.name}: its first records have none of the schema's fields, but {has}; if one of "
+                f"them is meant: --map {name}={next(iter(found))}"
+            )
+        self._unmet = [(name, key) for name, key in self._key_of.items() if found and key not in found]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks; tell first what may be a mistake."""
+        for name, key in self._unmet:
+            _log.warning("feed %s: its first records have no key %r: --map %s=%s", self.name, key, name, key)
+        return super().__iter__()
 
     def parse(self, chunk: Chunk, plan: Plan) -> Batch:
         """Rewrite a chunk's lines and let the kernel make a batch of them."""
@@ -108,7 +144,9 @@ class JsonLinesReader(OpenFeed):
             yield cast("Batch", LineBatch(plan.parse(records), lines, ends))
 
     def _rewritten(self, chunk: Chunk, plan: Plan) -> "_Lines":
-        lines = _Lines(plan.schema.fields, [self._key_of.get(name, name) for name in plan.schema.names])
+        fields = plan.schema.fields
+        keys = [self._key_of.get(field.name, field.name) for field in fields]
+        lines = _Lines(fields, keys, _VERBATIM if any(map(_is_dressed, fields)) else _PLAIN)
         byte = 0
         for number, line in enumerate(bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n")):
             if line not in {b"", b"\r"}:
@@ -119,7 +157,7 @@ class JsonLinesReader(OpenFeed):
     def _rewrite(self, line: bytes, lines: "_Lines", place: "_Place") -> None:
         """Add one line's record."""
         try:
-            value: Json = self._decoder.decode(line.decode())
+            value: Json = lines.decoder.decode(line.decode())
             if not isinstance(value, dict):
                 raise TypeError
             lines.add(value, place, line)
@@ -144,6 +182,7 @@ class _Lines:
 
     fields: Sequence[Field]
     keys: Sequence[str]
+    decoder: json.JSONDecoder
     records: list[bytes] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     bad_lines: dict[int, tuple[Code, bytes]] = field(default_factory=dict)  # by record
@@ -152,24 +191,21 @@ class _Lines:
     def add(self, value: Mapping[str, Json], place: _Place, line: bytes) -> None:
         """Add an object's record; `line` is what it was read from."""
         cells = []
-        verbatim: Mapping[str, Any] = {}
+        written: Mapping[str, tuple[Nested, str]] = {}
         for index, key in enumerate(self.keys):
-            cell = value.get(key)
+            cell, declared = value.get(key), self.fields[index]
             if cell is None:
                 cells.append(_NULL)
-            elif isinstance(cell, dict | list):
-                verbatim = verbatim or _VERBATIM.decode(line.decode())
-                nested = verbatim[key]
-                text = nested_text(nested, self.fields[index], _item, _written)
-                if text is not None:
-                    cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
-                    continue
-                shown = _written(nested).encode("utf-8", "surrogatepass")
-                self.bad_cells[len(self.records), index] = shown
-                cells.append(_NO_TEXT)
+                continue
+            if isinstance(cell, dict | list):
+                written = written or dict(_nested_members(line.decode()))
+                nested, shown = written[key]
+                text = nested_text(nested, declared, _item, lambda _, shown=shown: shown)
             else:
-                text = _text(cell, self.fields[index])
-                cells.append(_quoted(text.encode("utf-8", "surrogatepass")))
+                text, shown = _text(cell, declared), str(cell)
+            if text is None:
+                self.bad_cells[len(self.records), index] = shown.encode("utf-8", "surrogatepass")
+            cells.append(_NO_TEXT if text is None else _quoted(text.encode("utf-8", "surrogatepass")))
         self._append(cells, place)
 
     def add_bad(self, code: Code, line: bytes, place: _Place) -> None:
@@ -237,17 +273,32 @@ class _Digits(str):
     __slots__ = ()
 
 
-# Slower than the reader's decoder, which does not tell "1" from 1.
-_VERBATIM: Final = json.JSONDecoder(parse_float=_Digits, parse_int=_Digits)
+def _refuse_constant(name: str) -> str:
+    """Refuse NaN and the infinities, which Python's parser would take."""
+    raise ValueError(f"{name} is no JSON")
 
 
-def _written(value: object) -> str:
-    """Write what was decoded as JSON again, every number with its own digits."""
-    return json_text(value, _scalar)
+# Strict about control characters. The second tells "1" from 1, and is slower.
+_PLAIN: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+_VERBATIM: Final = json.JSONDecoder(parse_float=_Digits, parse_int=_Digits, parse_constant=_refuse_constant)
+_BLANKS: Final = re.compile(r"[ \t\n\r]*")
 
 
-def _scalar(value: object) -> str:
-    return str(value) if isinstance(value, _Digits) else json.dumps(value, ensure_ascii=False)
+def _nested_members(line: str) -> Iterator[tuple[str, tuple[Nested, str]]]:
+    """Yield the members that are objects or arrays, with their texts; the line is known to be an object."""
+
+    def behind(place: int) -> int:
+        return cast("re.Match[str]", _BLANKS.match(line, place)).end()
+
+    place = behind(behind(0) + 1)
+    while line[place] != "}":
+        key, place = _VERBATIM.raw_decode(line, place)
+        start = behind(behind(place) + 1)  # of the value, behind the colon
+        value, end = _VERBATIM.raw_decode(line, start)
+        if isinstance(value, dict | list):
+            yield key, (value, line[start:end])
+        place = behind(end)
+        place = behind(place + 1) if line[place] == "," else place
 
 
 def _item(value: object) -> str | None:
@@ -257,15 +308,19 @@ def _item(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _text(value: str | bool, declared: Field) -> str:
-    """Write a scalar as its field reads it."""
+def _text(value: str | bool, declared: Field) -> str | None:
+    """Write a scalar as its field reads it; None if it is not of the field's type."""
     if isinstance(value, bool):
         if declared.type == "boolean":
             return (declared.true_values if value else declared.false_values)[0]
         return "true" if value else "false"
-    return value
+    if not isinstance(value, _Digits) or "." not in value or not _is_dressed(declared):
+        return value
+    if declared.type == "number":
+        return value.replace(".", declared.decimal_char)
+    return None if declared.group_char == "." else value
 
 
-def _refuse_constant(name: str) -> str:
-    """Refuse NaN and the infinities, which Python's parser would take."""
-    raise ValueError(f"{name} is no JSON")
+def _is_dressed(declared: Field) -> bool:
+    """Whether the field's texts have numbers in another dress than JSON has."""
+    return declared.decimal_char != "." or declared.group_char is not None
