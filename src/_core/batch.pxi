@@ -415,8 +415,8 @@ cdef class Batch:
             from 1 on.
         style : {"python", "sqlite"}
             "python": str, int, Decimal, float, bool, date, time, and datetime in UTC. "sqlite": what the
-            sqlite3 module stores as it is: decimals, dates and times as text, booleans as 0 and 1 (SQLite
-            itself stores NaN as NULL).
+            sqlite3 module stores as it is: decimals, dates and times as text, booleans as 0 and 1, NaN
+            as text, too, as SQLite would make NULL of it.
         chosen : bytes, optional
             A byte for each row of the batch; rows with a 0 are left out.
         values_of : sequence of int, optional

@@ -153,6 +153,7 @@ cdef object python_value(const view_t* view, Py_ssize_t row):
 
 cdef object sqlite_value(const view_t* view, Py_ssize_t row):
     cdef int kind = view.kind
+    cdef double real
     if not view_has(view, row):
         return None
     elif kind == COL_UTF8 or kind == COL_NUMERIC:
@@ -160,7 +161,9 @@ cdef object sqlite_value(const view_t* view, Py_ssize_t row):
     elif kind == COL_INT64:
         return PyLong_FromLongLong(view_int(view, row))
     elif kind == COL_FLOAT64:
-        return PyFloat_FromDouble((<const double*> view.data)[row])
+        real = (<const double*> view.data)[row]
+        # SQLite would make NULL of it.
+        return "NaN" if real != real else PyFloat_FromDouble(real)
     elif kind == COL_BOOL:
         return PyLong_FromLongLong(view_bool(view, row))
     return plain_value(view, row)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+import feedmill
 from feedmill.errors import StoreError
 from feedmill.schema import Field, Schema
 from tests.stores.fault_suite import PoisonSuite, ResumeSuite
@@ -59,3 +62,46 @@ def test_value_that_is_no_row_number_is_a_reject(rig: Rig) -> None:
     result = load(rig.sink(schema), schema, [[[(Decimal(1), "a"), (Decimal("1.5"), "b")]]])
     assert result.counts() == (1, 0, 0, 0)
     assert [reject.code for reject in result.rejects()] == ["database"]
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after", "stored"),
+    [
+        (Field("id", "number"), "10", "10.0", "10"),
+        (Field("id", "number"), "1.50", "1.5", "1.5"),
+        (Field("id", "number"), "-0.0", "0", "0"),
+        (Field("id", "number", bare_number=False), "R$ 007.250", "7.25", "7.25"),
+        (
+            Field("id", format="uuid"),
+            "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        ),
+    ],
+)
+@pytest.mark.parametrize("in_one_run", [True, False])
+def test_a_key_is_the_same_however_it_is_written(
+    tmp_path: Path, field: Field, before: str, after: str, stored: str, *, in_one_run: bool
+) -> None:
+    """SQLite compares texts; the kernel's own comparison, and PostgreSQL's, are of values."""
+    schema = Schema((field, Field("title")), primary_key=("id",))
+    feed, url = tmp_path / "feed.csv", f"sqlite:///{tmp_path}/items.db"
+    lines = [f"{before},first", f"{after},second"]
+    for batch in [lines] if in_one_run else [[line] for line in lines]:
+        feed.write_text("\n".join(["id,title", *batch]) + "\n")
+        assert feedmill.load(str(feed), url, schema, table="items").failures == 0
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        assert connection.execute("SELECT id, title FROM items").fetchall() == [(stored, "second")]
+
+
+def test_what_is_no_number_is_kept(tmp_path: Path) -> None:
+    """SQLite would make NULL of it, which is a value that the feed has not."""
+    schema = Schema((Field("id", "integer"), Field("x", "number", storage="float64")), primary_key=("id",))
+    feed = tmp_path / "feed.csv"
+    feed.write_text("id,x\n1,NaN\n2,INF\n3,\n4,1.5\n")
+    for _ in range(2):
+        report = feedmill.load(str(feed), f"sqlite:///{tmp_path}/items.db", schema, table="items")
+    assert report.outcomes.unchanged == 4
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        found = connection.execute("SELECT x FROM items ORDER BY id").fetchall()
+    assert found == [("NaN",), (float("inf"),), (None,), (1.5,)]

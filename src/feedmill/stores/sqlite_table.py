@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from feedmill.errors import StoreError, UsageError
 from feedmill.stores.ddl import TableName, ascii_lower, check_names, create_table, quote, quoted, sqlite_type
@@ -12,7 +14,7 @@ from feedmill.stores.sqlite import SqliteDatabase, SqliteSession, SqliteTransact
 from feedmill.stores.transaction import count, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from feedmill.schema import Schema
     from feedmill.stores.protocol import RangePart
@@ -59,6 +61,9 @@ class SqliteTables:
         self.table = table
         # Which texts are one key, by field; set by `layout`, before any session has a stage.
         self._collations: dict[str, str] = {}
+        # How values of the key are written, by their places in a row of the stage: SQLite compares texts, and
+        # 1.5 is 1.50. Set by `layout`.
+        self._key_texts: dict[int, Callable[[str], str]] = {}
 
     def open(self) -> None:
         """Do nothing: each session opens the file."""
@@ -74,6 +79,13 @@ class SqliteTables:
         """Create the table or check the one there is, and lay the staging tables out before it."""
         transaction.execute(create_table(self.table, self.schema, self.schema.primary_key, "sqlite"))
         self._check_fit(transaction, key)
+        self._key_texts = {
+            place: _KEY_TEXTS[kind]
+            for place, field in enumerate(self.schema.fields, start=1)
+            if field.name in key
+            and sqlite_type(field) == "TEXT"
+            and (kind := field.format if field.type == "string" else field.type) in _KEY_TEXTS
+        }
         columns = tuple(
             Column(field.name, quote(field.name), f"c{index}")
             for index, field in enumerate(self.schema.fields)
@@ -102,7 +114,10 @@ class SqliteTables:
             piece.batch.tuples(part.lane, part.lanes, record_base=piece.record_base, style="sqlite")
             for piece in part.slices
         )
-        transaction.insert(f"INSERT INTO {STAGE} VALUES ({marks})", chain.from_iterable(rows))
+        staged: Iterator[tuple[object, ...]] = chain.from_iterable(rows)
+        if self._key_texts:
+            staged = map(self._with_key_texts, staged)
+        transaction.insert(f"INSERT INTO {STAGE} VALUES ({marks})", staged)
 
     def merge(self, layout: Layout) -> Merge[SqliteTransaction]:
         """Return the statements for a layout."""
@@ -118,6 +133,14 @@ class SqliteTables:
     def abort(self) -> None:
         """Interrupt what runs."""
         self.database.abort()
+
+    def _with_key_texts(self, row: tuple[object, ...]) -> tuple[object, ...]:
+        """Write the key so that values that are the same are the same text."""
+        values = list(row)
+        for place, written in self._key_texts.items():
+            value = values[place]
+            values[place] = written(value) if isinstance(value, str) else value
+        return tuple(values)
 
     def _create_stage(self, transaction: SqliteTransaction) -> None:
         columns = ", ".join(
@@ -292,3 +315,22 @@ def makes_numbers(declared: str) -> bool:
     if "INT" in upper:
         return True
     return bool(upper) and not any(word in upper for word in ("CHAR", "CLOB", "TEXT", "BLOB"))
+
+
+def plain_number(text: str) -> str:
+    """Write a number without zeros that say nothing.
+
+    Examples
+    --------
+    >>> [plain_number(text) for text in ("1.50", "-0.0", "1E+2", "0.05", "NaN")]
+    ['1.5', '0', '100', '0.05', 'NaN']
+    """
+    value = Decimal(text)
+    if not value.is_finite():
+        return text
+    digits = f"{value:f}"
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits) if value else "0"
+
+
+_KEY_TEXTS: Final[dict[str, Callable[[str], str]]] = {"number": plain_number, "uuid": str.lower}
+"""By type of a field, or format of a string."""
