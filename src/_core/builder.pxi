@@ -21,6 +21,7 @@ cdef class Builder:
     cdef reader_t reader
     cdef call_t call
     cdef Py_ssize_t room
+    cdef bint is_adding                # values may have code of their own, which is not to come back here
 
     def __cinit__(self, Plan plan, Py_ssize_t rows):
         self.plan = plan
@@ -55,20 +56,30 @@ cdef class Builder:
             It is no mapping.
         ValueError
             There are more records than there is room for.
+        RuntimeError
+            A value of a record calls this when it is asked what it is.
         """
         if self.reader.batch == NULL or self.reader.row >= self.room:
             raise ValueError("the batch is full, or finished")
-        values = values_of(self.plan.names, record)
-        self.reader.record, self.reader.line = number, line
-        read_given(self.plan, &self.reader, values, settled_of(self.plan, origin), byte, [])
-        record_settle(&self.reader, byte)
-        return not self.reader.is_bad
+        if self.is_adding:
+            raise RuntimeError("a record is being read")
+        self.is_adding = True
+        try:
+            values = values_of(self.plan.names, record)
+            self.reader.record, self.reader.line = number, line
+            read_given(self.plan, &self.reader, values, settled_of(self.plan, origin), byte, [])
+            record_settle(&self.reader, byte)
+            return not self.reader.is_bad
+        finally:
+            self.is_adding = False
 
     def finish(self, Py_ssize_t records, Py_ssize_t lines):
         """Give the batch, of so many records and lines."""
         cdef Batch batch = Batch.__new__(Batch)
         if self.reader.batch == NULL:
             raise ValueError("the batch is finished")
+        if self.is_adding:
+            raise RuntimeError("a record is being read")
         self.reader.batch.records, self.reader.batch.rows = records, self.reader.row
         self.reader.batch.lines = lines
         batch_finish(self.reader.batch)

@@ -37,6 +37,7 @@ from _core.rows cimport rows_give, rows_given_begin
 
 cdef extern from "Python.h":
     int PyDict_GetItemRef(object mapping, object key, PyObject** value) except -1
+    object PyUnicode_FromObject(object text)
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     void* PyUnicode_DATA(object text)
@@ -74,7 +75,8 @@ cdef tuple settled_of(Plan plan, record):
     """Give the values that have been through the plan's transforms; None if going through again changes nothing."""
     if not plan.transforms_once or type(record) is not Record or (<Record> record).plan.schema != plan.schema:
         return None
-    return (<Record> record).values()
+    values = (<Record> record).values()
+    return values if len(values) == plan.plan.nfields else None
 
 
 cdef object value_under(record, name):
@@ -94,7 +96,7 @@ cdef int give_value(const field_t* op, object value, given_t* given, object fiel
         given.kind = GIVEN_NOTHING
     elif PyUnicode_Check(value):
         given.kind = GIVEN_TEXT
-        give_text(given, value, kept)
+        give_text(given, exact_text(value, kept), kept)
     elif op.kind == KIND_STRING:
         give_plain(given, plain_text(value, field), kept)
     elif PyBool_Check(value):
@@ -132,6 +134,14 @@ cdef int give_settled(object value, object settled, given_t* given) except -1:
     return 0
 
 
+cdef inline str exact_text(value, list kept):
+    """Give a text of the type itself: an enum's member, say, is of another."""
+    if type(value) is not str:
+        value = PyUnicode_FromObject(value)
+        kept.append(value)
+    return value
+
+
 cdef int give_text(given_t* given, str text, list kept) except -1:
     cdef bytes encoded
     if PyUnicode_IS_COMPACT_ASCII(text):
@@ -162,13 +172,13 @@ cdef int give_decimal(const field_t* op, object value, given_t* given, object fi
     return 0
 
 
-cdef int give_plain(given_t* given, str text, list kept) except -1:
+cdef int give_plain(given_t* given, text, list kept) except -1:
     """Take the notation that Python has found for a value; None: it is of a wrong type."""
     if text is None:
         return 0
     given.kind = GIVEN_PLAIN
     kept.append(text)
-    return give_text(given, text, kept)
+    return give_text(given, exact_text(text, kept), kept)
 
 
 cdef inline int64_t clock_us(int hour, int minute, int second):
@@ -197,7 +207,7 @@ cdef bint explain(given_t* given, tuple values, list kept) except -1:
         if given[i].kind in (GIVEN_WHOLE, GIVEN_REAL, GIVEN_WRONG):
             text = shown_text(values[i])
             kept.append(text)
-            give_text(&given[i], text, kept)
+            give_text(&given[i], exact_text(text, kept), kept)
             is_changed = True
     return is_changed
 

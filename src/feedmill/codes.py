@@ -176,7 +176,8 @@ def _type(field: Declaration) -> str:
         return f"a number of at most {field.precision} digits, {field.scale or 0} of them decimals"
     if field.type == "list":
         return f"a list of {field.item_type} items with {field.delimiter!r} between"
-    return _TYPES.get((field.type, field.format)) or _TYPES[field.type, "default"]
+    words = _TYPES[field.type]
+    return words.get(field.format, words["default"])
 
 
 def _format(field: Declaration) -> str:
@@ -189,24 +190,26 @@ def _counted(field: Declaration) -> str:
     return {"list": "items", "array": "items", "object": "members"}.get(field.type, "characters")
 
 
+# By type and format. Texts as keys, as without the GIL threads wait for each other to look others up.
 _TYPES: Final = {
-    ("string", "default"): "text",
-    ("any", "default"): "text",
-    ("integer", "default"): "an integer of at most 64 bits",
-    ("number", "default"): "a number",
-    ("date", "default"): "a date as YYYY-MM-DD",
-    ("time", "default"): "a time as HH:MM:SS",
-    ("datetime", "default"): "a date and time as YYYY-MM-DDTHH:MM:SS",
-    ("year", "default"): "a year of four digits",
-    ("yearmonth", "default"): "a month as YYYY-MM",
-    ("duration", "default"): "a duration as P1Y2M3DT4H5M6S",
-    ("object", "default"): "a JSON object",
-    ("array", "default"): "a JSON array",
-    ("geojson", "default"): "a GeoJSON object",
-    ("geojson", "topojson"): "a TopoJSON object",
-    ("geopoint", "default"): "a longitude and a latitude with a comma between",
-    ("geopoint", "array"): "a JSON array of a longitude and a latitude",
-    ("geopoint", "object"): "a JSON object with lon and lat",
+    "string": {"default": "text"},
+    "any": {"default": "text"},
+    "integer": {"default": "an integer of at most 64 bits"},
+    "number": {"default": "a number"},
+    "date": {"default": "a date as YYYY-MM-DD"},
+    "time": {"default": "a time as HH:MM:SS"},
+    "datetime": {"default": "a date and time as YYYY-MM-DDTHH:MM:SS"},
+    "year": {"default": "a year of four digits"},
+    "yearmonth": {"default": "a month as YYYY-MM"},
+    "duration": {"default": "a duration as P1Y2M3DT4H5M6S"},
+    "object": {"default": "a JSON object"},
+    "array": {"default": "a JSON array"},
+    "geojson": {"default": "a GeoJSON object", "topojson": "a TopoJSON object"},
+    "geopoint": {
+        "default": "a longitude and a latitude with a comma between",
+        "array": "a JSON array of a longitude and a latitude",
+        "object": "a JSON object with lon and lat",
+    },
 }
 
 _FORMATS: Final = {

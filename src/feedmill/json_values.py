@@ -76,7 +76,7 @@ def json_text(value: object, scalar: Callable[[object], str]) -> str:
         It is a number that is not finite.
     """
     if isinstance(value, Mapping):
-        members = (f"{scalar(_name(name))}: {json_text(each, scalar)}" for name, each in value.items())
+        members = (f"{scalar(_name(name))}: {json_text(each, scalar)}" for name, each in list(value.items()))
         return f"{{{', '.join(members)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(json_text(each, scalar) for each in value)}]"

@@ -59,30 +59,30 @@ def shown_text(value: object) -> str:
 def _number(value: float | Decimal, kind: str) -> str | None:
     if kind not in _NUMBERS or isinstance(value, bool):
         return None
-    if kind == "year":
-        if not isinstance(value, int):
-            return None
-        return str(value) if value < 0 else f"{value:04d}"
+    if isinstance(value, int):
+        value = int.__int__(value)  # of an enum's member, which would write its name
     try:
+        if kind == "year":
+            if not isinstance(value, int):
+                return None
+            return str(value) if value < 0 else f"{value:04d}"
         text = repr(float(value)) if isinstance(value, float) else str(value)
         # The feed's notation of decimals has no exponent; a million zeros are no number anyone meant.
         if "E" in text.upper() and abs(Decimal(text).adjusted()) <= 1_000:
             text = f"{Decimal(text):f}"
-    except ValueError:  # an int of more digits than Python writes
+    except (
+        ValueError,
+        ArithmeticError,
+    ):  # an int of more digits than Python writes; a text that is no number
         return None
     return text
 
 
 def _json(value: Nested) -> str | None:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except TypeError:  # it holds what is none of JSON's own
-        pass
-    except (ValueError, RecursionError):
-        return None
+    # By our own steps: without the GIL, `json.dumps` crashes where another thread changes the value.
     try:
         return json_text(value, _scalar)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RuntimeError):  # also of a dict that changes; nested without end
         return None
 
 

@@ -1,7 +1,9 @@
 """Records of Python values are judged as the same records in a feed."""
 
 import datetime as dt
+import enum
 import json
+import threading
 from collections import ChainMap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -132,6 +134,55 @@ def test_json_may_hold_decimals_days_and_identifiers() -> None:
     assert record is not None
     assert record.more == f'{{"x": [1.50, "2024-02-29", "{UUID(int=7)}", {{"a": [1]}}]}}'
     assert codes(only("more", {"x": Decimal("NaN")}))[0][1] == "type"
+
+
+class Size(int, enum.Enum):
+    LARGE = 3
+
+
+class Colour(enum.StrEnum):
+    RED = "vermelhão"
+
+
+class Told(str):
+    __slots__ = ()
+
+
+class Speaks:
+    def __str__(self) -> str:
+        return Told("spoken")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        (Field("v"), Colour.RED, "vermelhão"),
+        (Field("v"), Told("a"), "a"),
+        (Field("v", transforms=("upper",)), Told("a"), "A"),
+        (Field("v", "any"), Colour.RED, "vermelhão"),
+        (Field("v", "list"), [Told("a"), Size.LARGE], "a,3"),
+        (Field("v", "array"), [Colour.RED, Size.LARGE, True], '["vermelhão", 3, true]'),
+        (Field("v", "integer"), Size.LARGE, 3),
+        (Field("v", "integer"), Told("4"), 4),
+        (Field("v", "number"), Size.LARGE, Decimal(3)),
+        (Field("v", "number", storage="float64"), Size.LARGE, 3.0),
+        (Field("v", "year"), Size.LARGE, 3),
+        (Field("v", "any"), Size.LARGE, "3"),
+    ],
+)
+def test_members_of_enums_are_what_they_stand_for(field: Field, value: object, kept: object) -> None:
+    record = Schema((field,)).validate({"v": value}).record
+    assert record is not None
+    assert (record.v, type(record.v)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "year", "date"])
+@pytest.mark.parametrize(
+    "value", [10**5000, -(10**5000), Speaks(), Colour.RED], ids=["many", "minus", "speaks", "red"]
+)
+def test_what_has_odd_notation_is_a_finding(kind: str, value: object) -> None:
+    [(column, code, _)] = codes(Schema((Field("v", kind),)).validate({"v": value}))
+    assert (column, code) == ("v", "type")
 
 
 def test_a_year_before_the_first_is_shown_as_it_is() -> None:
@@ -343,6 +394,50 @@ def test_a_builder_makes_one_batch_of_many() -> None:
     assert batch.rejects() == [(12, 0, 4, 9, 90, 1, b"1")]
     with pytest.raises(ValueError, match="finished"):
         builder.add(GOOD, 9, 9, 9)
+
+
+def test_a_value_cannot_come_back_to_the_builder_that_reads_it() -> None:
+    builder = Builder(record_plan(SCHEMA), 3)
+    raised: list[BaseException] = []
+
+    class Again(dict[str, object]):
+        def __str__(self) -> str:
+            for call in (lambda: builder.add({"sku": "inner"}, 1, 1, 1), lambda: builder.finish(1, 1)):
+                with pytest.raises(RuntimeError, match="being read") as caught:
+                    call()
+                raised.append(caught.value)
+            return "odd"
+
+    assert not builder.add({"sku": "A", "stock": Again()}, 0, 0, 0)
+    assert builder.add({"sku": "B"}, 1, 1, 1)
+    assert len(raised) == 2
+    assert [record.sku for record in builder.finish(2, 2)] == ["B"]
+
+
+@pytest.mark.parametrize("kind", ["array", "object", "any", "list"])
+def test_a_value_that_another_thread_changes_is_a_value_or_a_finding(kind: str) -> None:
+    schema = Schema((Field("v", kind),))
+    items: list[object] = []
+    members: dict[str, object] = {}
+    nested = {"v": [items, members]} if kind != "object" else {"v": {"items": items, "members": members}}
+    is_over = threading.Event()
+
+    def change(_: object) -> None:
+        while not is_over.is_set():
+            items[:] = [str(number) for number in range(300)]
+            members.update(dict.fromkeys(items[:50], 1))
+            items.clear()
+            members.clear()
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change, None)
+        try:
+            for _ in range(400):
+                checked = schema.validate(nested)
+                assert (checked.record is None) == bool(checked.rejects)
+        finally:
+            is_over.set()
+        changing.result()
 
 
 def test_many_threads_share_a_schema() -> None:

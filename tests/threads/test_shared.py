@@ -92,7 +92,7 @@ def test_one_batch_serves_all() -> None:
 
 
 def test_one_buffer_is_cut_by_all() -> None:
-    feed = bytearray(feed_of(0, records=50))
+    feed = feed_of(0, records=50)
     sizes = range(0, len(feed), 13)
     expected = [PLAN.last_record_end(feed, size) for size in sizes]
 
