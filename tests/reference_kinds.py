@@ -294,4 +294,7 @@ def plain(text: str, point: str, group: str) -> str | Code:
     decimals = found["decimals"]
     whole = found["whole"].replace(group, "") if group else found["whole"]
     has_point = point and text.find(point) >= 0
+    groups = found["whole"].split(group) if group else []
+    if group in {".", ","} and not has_point and len(groups) == 2 and len(groups[1]) != 3:
+        return Code.TYPE  # it might be the decimal point
     return found["sign"] + whole + ("." + decimals if has_point else "") + (found["rest"] or "")

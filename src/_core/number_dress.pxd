@@ -3,7 +3,8 @@
 #
 # What could be read in two ways is refused: a point that is neither the decimal nor the group character, a
 # group character that does not stand between digits or stands behind the decimal point, a sign apart from its
-# digits, a bracket that might mean "negative", a point between a prefix and the first digit (`Rs.500`).
+# digits, a bracket that might mean "negative", a point between a prefix and the first digit (`Rs.500`), and a
+# point or comma that is said to part groups, but parts a number in two without three digits at its end (`1234.56`).
 
 from _core.codes cimport CODE_FORMAT, CODE_TYPE
 from _core.plan cimport dress_t
@@ -103,12 +104,16 @@ cdef inline bint dress_ends(span_t mark, span_t s, Py_ssize_t at) noexcept nogil
 cdef inline Py_ssize_t dress_plain(const dress_t* dress, span_t s, unsigned char* out) noexcept nogil:
     """Leave groups out and write the decimal point as one; -1 if a mark is out of place."""
     cdef Py_ssize_t at = 0, n = 0
+    cdef Py_ssize_t groups = 0         # marks between them
+    cdef Py_ssize_t last = 0           # where the last group begins in `out`
+    cdef Py_ssize_t end = -1           # where it ends, if something follows
     cdef bint has_point = False
     while at < s.n:
         if dress_is(dress.point, s, at):
             if has_point:
                 return -1
             has_point = True
+            groups = 0
             out[n] = c'.'
             n += 1
             at += dress.point.n
@@ -118,12 +123,18 @@ cdef inline Py_ssize_t dress_plain(const dress_t* dress, span_t s, unsigned char
             at += dress.group.n
             if at == s.n or not dress_digit(s.p[at]):
                 return -1
+            groups += 1
+            last = n
         elif s.p[at] == c'.':
             return -1
         else:
             # Behind an exponent's letter nothing is grouped.
-            has_point = has_point or s.p[at] == c'e' or s.p[at] == c'E'
+            if end < 0 and (s.p[at] == c'e' or s.p[at] == c'E'):
+                has_point = True
+                end = n
             out[n] = s.p[at]
             n += 1
             at += 1
+    if groups == 1 and (dress.group.p[0] == c'.' or dress.group.p[0] == c',') and (n if end < 0 else end) - last != 3:
+        return -1
     return n
