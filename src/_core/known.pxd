@@ -142,8 +142,8 @@ cdef inline bint table_reserve(table_t* table, uint64_t more) noexcept nogil:
     cdef table_t grown = table[0]
     if n * 100 < table.slots * KNOWN_FULL:
         return True
-    # By half again, so that a table that grows key by key is copied few times.
-    n = max(n, table.count + table.count // 2)
+    # By a quarter again, so that a table that grows key by key is copied few times.
+    n = max(n, table.count + table.count // 4)
     grown.slots = max(n * 100 // KNOWN_FULL + 1, <uint64_t> KNOWN_FEWEST)
     grown.words = <uint64_t*> known_room(words_bytes(&grown))
     grown.met = <unsigned char*> known_room(met_bytes(&grown))

@@ -77,7 +77,7 @@ cdef class Known:
     Parameters
     ----------
     records : int, default 0
-        How many are to be expected; tables that have to grow may take half as much memory again.
+        How many are to be expected; tables that have to grow may take a quarter more memory.
 
     Thread safety
     -------------
