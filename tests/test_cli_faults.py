@@ -64,6 +64,9 @@ WRONG = {
     "chunk in words": (VALIDATE + "--chunk-size big", "'--chunk-size'", "'big'", "1MiB"),
     "failures in words": (VALIDATE + "--max-failures many", "'--max-failures'", "'many'", "percentage"),
     "failures beyond all": (VALIDATE + "--max-failures 101%", "'101%'", "0% to 100%"),
+    "a stall of nothing": (VALIDATE + "--stall-timeout 0", "--stall-timeout", "0"),
+    "a stall of no number": (VALIDATE + "--stall-timeout nan", "--stall-timeout nan", "more than 0"),
+    "a stall without end": (VALIDATE + "--stall-timeout inf", "--stall-timeout inf", "leave it out"),
     "no such format": (VALIDATE + "--format xml", "'xml'", "'csv', 'tsv', 'jsonl'"),
     "no such mode": (LOAD + "sqlite:///a.db --mode merge", "'merge'", "'upsert'"),
     # feeds

@@ -324,6 +324,15 @@ def test_a_sink_is_finished_once() -> None:
     assert (sink.calls, report.outcomes.inserted, report.lanes) == (["finish"], 2, 2)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 0.0, -1.0, 1e300])
+def test_numbers_that_set_no_limit_are_refused(number: float) -> None:
+    with pytest.raises(UsageError, match="give seconds, more than 0"):
+        RunOptions(stall_timeout_s=number)
+    if number:
+        with pytest.raises(UsageError, match="from 0% to 100%"):
+            FailureLimit(percent=number)
+
+
 def test_a_run_is_named_after_what_it_reads_and_how() -> None:
     def named(schema: Schema = ITEMS, **options: object) -> RunInfo:
         sink = Sinks()

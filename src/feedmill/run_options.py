@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from feedmill.dialect import Dialect
+from feedmill.errors import UsageError
 from feedmill.keys import Duplicates
 from feedmill.pipeline import FailureLimit, Pipeline, Progress, Transform
 
@@ -64,6 +66,11 @@ class RunOptions:
         End the run with a `StallError`, which says who waits for whom, when nothing has moved for so many
         seconds. It has to be more than the longest transaction takes, and a feed that comes slowly may be
         silent. None: wait for ever.
+
+    Raises
+    ------
+    UsageError
+        `stall_timeout_s` is not more than 0, or more than a thread can wait, some 290 years.
     """
 
     dialect: Dialect | None = None
@@ -85,6 +92,13 @@ class RunOptions:
     on_start: Callable[[Pipeline], None] | None = None
     handle_signals: bool = False
     stall_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        limit_s = self.stall_timeout_s
+        if limit_s is not None and not 0 < limit_s <= threading.TIMEOUT_MAX:
+            raise UsageError(
+                f"--stall-timeout {limit_s:g}: give seconds, more than 0; leave it out to wait for ever."
+            )
 
     @property
     def first_workers(self) -> int | None:
