@@ -76,6 +76,16 @@ def test_toml_is_read_as_json_is(tmp_path: Path) -> None:
         ("s.json", b'{"fields": [{"name": "a", "constraints": {"minimum": NaN}}]}', "NaN"),
         ("s.json", b'{"fields": [{"name": "a", "type": "money"}]}', "field 'a': unknown type 'money'"),
         (
+            "s.json",
+            b'{"fields": [{"name": "a", "type": "date", "constraints": {"minimum": "2024-02-30"}}]}',
+            "field 'a': constraint value",
+        ),
+        (
+            "s.json",
+            b'{"fields": [{"name": "a", "type": "year", "transforms": [{"default": "x"}]}]}',
+            "'x' is no",
+        ),
+        (
             "twice.json",
             b'{"fields": [{"name": "a", "constraints": {"required": true}, "constraints": {}}]}',
             "'constraints' stands twice",
