@@ -26,6 +26,7 @@ def shop(feedmill: Command) -> Command:
     feedmill.write("good.csv", GOOD)
     feedmill.write("mixed.csv", MIXED)
     feedmill.write("good.jsonl", '{"sku":"A1","title":"one","price":1.5}\n')
+    feedmill.write("columns.csv", b"PAR1 and so on")
     feedmill.write("semicolons.csv", "sku;title;price\nA1;one;1.5\n")
     feedmill.write("renamed.csv", "sku,Titel,price\nA1,one,1.5\n")
     feedmill.write("other.csv", "id,name,amount\nA1,one,1.5\n")
@@ -64,6 +65,9 @@ WRONG = {
     "chunk in words": (VALIDATE + "--chunk-size big", "'--chunk-size'", "'big'", "1MiB"),
     "failures in words": (VALIDATE + "--max-failures many", "'--max-failures'", "'many'", "percentage"),
     "failures beyond all": (VALIDATE + "--max-failures 101%", "'101%'", "0% to 100%"),
+    "a stall of nothing": (VALIDATE + "--stall-timeout 0", "--stall-timeout", "0"),
+    "a stall of no number": (VALIDATE + "--stall-timeout nan", "--stall-timeout nan", "more than 0"),
+    "a stall without end": (VALIDATE + "--stall-timeout inf", "--stall-timeout inf", "leave it out"),
     "no such format": (VALIDATE + "--format xml", "'xml'", "'csv', 'tsv', 'jsonl'"),
     "no such mode": (LOAD + "sqlite:///a.db --mode merge", "'merge'", "'upsert'"),
     # feeds
@@ -89,6 +93,27 @@ WRONG = {
     "a long delimiter": (VALIDATE + "--delimiter ab", "delimiter", "'ab'", "one ASCII character"),
     "two meanings": (VALIDATE + '--delimiter "', "quote and delimiter", "differ"),
     "no such encoding": (VALIDATE + "--encoding klingon", "'klingon'", "latin-1"),
+    "a delimiter of lines": (
+        "validate good.jsonl --schema items.json --delimiter ;",
+        "delimiter",
+        "JSON Lines",
+    ),
+    "lines without header": (
+        "validate good.jsonl --schema items.json --no-header",
+        "--no-header",
+        "JSON Lines",
+    ),
+    **{
+        f"columns with {name}": (
+            f"validate columns.csv --schema items.json {name} {value}",
+            name,
+            "leave it out",
+        )
+        for name, value in [
+            *(("--delimiter", ";"), ("--skip-rows", "1"), ("--null", "NA"), ("--encoding", "latin-1")),
+            *(("--no-header", ""), ("--quote", "none"), ("--format", "csv"), ("--max-record-bytes", "9")),
+        ]
+    },
     # headers
     "another name": ("validate renamed.csv --schema items.json", "renamed.csv", "title", "--map title=Titel"),
     "other names": ("validate other.csv --schema items.json", "sku, title, price", "--map FIELD=COLUMN"),

@@ -59,6 +59,12 @@ def test_types_and_evidence(feed: str) -> None:
     ]
 
 
+def test_what_a_number_would_lose_stays_text(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("phone,code,delta\n+551199999,1,-1\n551188888,02,1\n")
+    assert [each.type for each in infer(str(path)).schema.fields] == ["string", "string", "integer"]
+
+
 def test_one_cell_at_the_end_decides(tmp_path: Path) -> None:
     path = tmp_path / "feed.csv"
     path.write_text("n,m\n" + "1,2\n" * 5_000 + "x,3\n")

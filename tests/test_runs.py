@@ -17,6 +17,7 @@ import pytest
 import feedmill
 from feedmill import Constraints, Dialect, FailureLimit, Field, RunOptions, Schema, load, report_of, validate
 from feedmill.errors import FeedError, HeaderError, ReadError, TooManyFailuresError, UsageError
+from feedmill.keys import ForeignKey
 from feedmill.report import Report
 from feedmill.rules import Rule
 from feedmill.runs import run_feeds
@@ -322,6 +323,37 @@ def test_a_sink_is_finished_once() -> None:
     sink = Sinks()
     report = run_feeds(["feed.csv"], ITEMS, sink, lane_key=("sku",))
     assert (sink.calls, report.outcomes.inserted, report.lanes) == (["finish"], 2, 2)
+
+
+def test_an_unknown_word_for_duplicates_is_refused() -> None:
+    with pytest.raises(UsageError, match="duplicates is 'foo'; it can be last, first, reject"):
+        RunOptions(duplicates="foo")  # type: ignore[arg-type]
+
+
+def test_paths_may_be_objects() -> None:
+    Path("prices.csv").write_text("price\n1\n")
+    refers = replace(ITEMS, foreign_keys=(ForeignKey(("price",), "prices", ("price",)),))
+    options = RunOptions(
+        rejects=Path("r.csv"), failed=Path("f.csv"), references={"prices": Path("prices.csv")}
+    )
+    assert load("feed.csv", Path("good.jsonl"), refers, options=options).outcomes.inserted == 1
+    assert validate("feed.csv", refers, valid=Path("good.csv"), options=options).failures == 2
+    assert Path("good.csv").read_text() == "sku,price\nA,1\n"
+    lines = [len(Path(name).read_text().splitlines()) for name in ("r.csv", "f.csv", "good.jsonl")]
+    assert lines == [3, 3, 1]
+    with pytest.raises(UsageError, match="--to and --rejects are both"):
+        load("feed.csv", Path("r.csv"), ITEMS, options=RunOptions(rejects=Path("./r.csv")))
+    with pytest.raises(UsageError, match="name one ending in"):
+        validate("feed.csv", ITEMS, valid=Path("good.txt"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 0.0, -1.0, 1e300])
+def test_numbers_that_set_no_limit_are_refused(number: float) -> None:
+    with pytest.raises(UsageError, match="give seconds, more than 0"):
+        RunOptions(stall_timeout_s=number)
+    if number:
+        with pytest.raises(UsageError, match="from 0% to 100%"):
+            FailureLimit(percent=number)
 
 
 def test_a_run_is_named_after_what_it_reads_and_how() -> None:

@@ -76,6 +76,16 @@ def test_toml_is_read_as_json_is(tmp_path: Path) -> None:
         ("s.json", b'{"fields": [{"name": "a", "constraints": {"minimum": NaN}}]}', "NaN"),
         ("s.json", b'{"fields": [{"name": "a", "type": "money"}]}', "field 'a': unknown type 'money'"),
         (
+            "s.json",
+            b'{"fields": [{"name": "a", "type": "date", "constraints": {"minimum": "2024-02-30"}}]}',
+            "field 'a': constraint value",
+        ),
+        (
+            "s.json",
+            b'{"fields": [{"name": "a", "type": "year", "transforms": [{"default": "x"}]}]}',
+            "'x' is no",
+        ),
+        (
             "twice.json",
             b'{"fields": [{"name": "a", "constraints": {"required": true}, "constraints": {}}]}',
             "'constraints' stands twice",
@@ -151,6 +161,15 @@ def reference(fields: object, columns: object, resource: str = "x.csv") -> dict[
         ({"fields": [{"name": "a", "Type": "integer"}]}, "did you mean 'type'"),
         ({"fields": [{"name": "a", "constraints": {"requird": True}}]}, "did you mean 'required'"),
         ({"fields": [{"name": "a", "constraints": {"min_length": 1}}]}, "did you mean 'minLength'"),
+        ({"fields": [{"name": "a", "required": True}]}, "'required' would do nothing here; put it under"),
+        ({"fields": [{"name": "a", "jsonSchema": {}}]}, "field 'a': 'jsonSchema' would do nothing here"),
+        ({"fields": [{"name": "a", "requird": True}]}, "did you mean 'required', under \"constraints\"?"),
+        ({"fields": [{"name": "a", "max_length": 2}]}, "did you mean 'maxLength', under \"constraints\"?"),
+        ({"fields": [{"name": "a", "primaryKey": True}]}, 'put it beside "fields", in the schema'),
+        ({"fields": [{"name": "a", "constraints": {"format": "uuid"}}]}, "in the field, beside"),
+        ({"fields": [{"name": "a", "constraints": {"trueValue": ["y"]}}]}, "did you mean 'trueValues'"),
+        ({"fields": [{"name": "a"}], "required": ["a"]}, 'put it in a field, under "constraints"'),
+        ({"fields": [{"name": "a"}], "decimal_char": ","}, "did you mean 'decimalChar', in a field?"),
         ({"fields": [{"name": "a"}], "foreignKeys": [{}]}, "foreignKeys: each must be an object"),
         ({"fields": [{"name": "a"}], "foreignKeys": {}}, "foreignKeys must be a list"),
         ({"fields": [{"name": "a"}], "foreignKeys": [reference(["a"], ["b", "c"])]}, "1 fields refer to 2"),
@@ -173,6 +192,12 @@ def test_a_wrong_schema_is_refused(document: dict[str, object], words: str) -> N
     with pytest.raises(SchemaError) as caught:
         Schema.from_descriptor(document)
     assert words in str(caught.value)
+
+
+def test_properties_that_resemble_nothing_are_left_alone() -> None:
+    own = {"unit": "kg", "evidence": {"minimum": 1}, "dc:source": "x", "x": 1}
+    field = {"name": "a", "example": "1", "rdfType": "y", **own, "constraints": {"required": True, **own}}
+    assert Schema.from_descriptor({"fields": [field], "currency": "EUR", **own}).names == ("a",)
 
 
 @pytest.mark.parametrize(

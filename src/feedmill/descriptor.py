@@ -1,8 +1,8 @@
 """Table Schema descriptors (https://datapackage.org/standard/table-schema/), v1 and v2: in and out.
 
 Numbers keep the digits the file has: 0.1 is the decimal 0.1. The standard has unknown properties ignored, and
-so they are, unless one looks like a known one written wrong: a `requird` that nobody enforces is what schemas
-are there against.
+so they are, unless one looks like a known one written wrong, or in the wrong place: a `requird` that nobody
+enforces is what schemas are there against.
 """
 
 import json
@@ -65,6 +65,18 @@ _SCHEMA_NAMES: Final = frozenset(
     {"name", "primaryKey", "missingValues", "fieldsMatch", "rules", "uniqueKeys", "foreignKeys"}
 )
 
+# Known on another level: where names belong that would do nothing where they stand.
+_BELOW: Final = dict.fromkeys(CONSTRAINT_NAMES.values(), 'under "constraints"')
+_ABOVE: Final = dict.fromkeys(_SCHEMA_NAMES - {"name", "missingValues"}, 'beside "fields", in the schema')
+_BESIDE: Final = dict.fromkeys(
+    set(_FIELD_NAMES.values()) - {"name", "title", "description"}, 'in the field, beside "constraints"'
+)
+# Of the fields' other names, those that nobody has for a purpose of his own.
+_INSIDE: Final = dict.fromkeys(CONSTRAINT_NAMES.values(), 'in a field, under "constraints"') | dict.fromkeys(
+    ("constraints", "transforms", "trueValues", "falseValues", "decimalChar", "groupChar", "bareNumber"),
+    "in a field",
+)
+
 _SIMILARITY: Final = 0.8
 """difflib's ratio from which an unknown property counts as a misspelling: one letter in six, or so."""
 
@@ -113,7 +125,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def schema_parts(document: Mapping[str, object]) -> dict[str, Any]:
     """Read what a descriptor says about the record as a whole, as keyword arguments of Schema."""
     known = _SCHEMA_NAMES | _SCHEMA_REMARKS | _SCHEMA_UNSUPPORTED
-    _check_names("schema", document, known, _SCHEMA_UNSUPPORTED)
+    _check_names("schema", document, known, _SCHEMA_UNSUPPORTED, _INSIDE)
     parts: dict[str, Any] = {}
     if "name" in document:
         parts["name"] = _text("schema", "name", document["name"])
@@ -152,7 +164,7 @@ def field_parts(document: Mapping[str, object]) -> tuple[dict[str, Any], dict[st
     """Read one field's descriptor, as keyword arguments of Field and of Constraints."""
     where = f"field {document.get('name', '')!r}"
     known = frozenset(_FIELD_NAMES.values()) | _FIELD_REMARKS | _FIELD_UNSUPPORTED
-    _check_names(where, document, known, _FIELD_UNSUPPORTED)
+    _check_names(where, document, known, _FIELD_UNSUPPORTED, _BELOW | _ABOVE)
     parts: dict[str, Any] = {"name": ""}
     for name, written in _FIELD_NAMES.items():
         if written in document and document[written] is not None:
@@ -201,7 +213,7 @@ def _constraint_parts(where: str, document: object, parts: Mapping[str, Any]) ->
         raise SchemaError(f"{where}: property constraints must be an object")
     here = f"{where}: constraints"
     known = frozenset(CONSTRAINT_NAMES.values()) | _CONSTRAINTS_UNSUPPORTED
-    _check_names(here, document, known, _CONSTRAINTS_UNSUPPORTED)
+    _check_names(here, document, known, _CONSTRAINTS_UNSUPPORTED, _BESIDE)
     limits: dict[str, Any] = {}
     for name, written in CONSTRAINT_NAMES.items():
         value = document.get(written)
@@ -249,16 +261,25 @@ def _value(where: str, written: str, value: object, parts: Mapping[str, Any]) ->
 
 
 def _check_names(
-    where: str, document: Mapping[str, object], known: frozenset[str], refused: frozenset[str]
+    where: str,
+    document: Mapping[str, object],
+    known: frozenset[str],
+    refused: frozenset[str],
+    elsewhere: Mapping[str, str],
 ) -> None:
+    """Refuse names that look like known ones; `elsewhere` says where those of other levels belong."""
+    folded = {each.lower(): each for each in (*elsewhere, *known)}
     for name in document:
         if name in refused and document[name]:
             raise SchemaError(f"{where}: {name} is not supported, and ignoring it would let bad records in")
         if name in known:
             continue
-        folded = {each.lower(): each for each in known}
+        if name in elsewhere:
+            raise SchemaError(f"{where}: {name!r} would do nothing here; put it {elsewhere[name]}")
         if close := get_close_matches(name.replace("_", "").lower(), folded, 1, _SIMILARITY):
-            raise SchemaError(f"{where}: unknown property {name!r}; did you mean {folded[close[0]]!r}?")
+            meant = folded[close[0]]
+            place = "" if meant in known else f", {elsewhere[meant]}"
+            raise SchemaError(f"{where}: unknown property {name!r}; did you mean {meant!r}{place}?")
 
 
 def _text(where: str, name: str, value: object) -> str:

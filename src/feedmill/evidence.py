@@ -144,8 +144,8 @@ class Column:
         lengths = [len(text) for text in texts]
         self.lengths = (min(lengths), max(lengths))
         self.texts = (min(texts), max(texts))
-        # Numbers lose the zeros in front, which codes need.
-        if any(text[0] == "0" and text[1:2].isdigit() for text in texts):
+        # Numbers lose the zeros in front, which codes need, and the plus, which telephone numbers do.
+        if any(text[0] == "+" or (text[0] == "0" and text[1:2].isdigit()) for text in texts):
             self.unfit |= _AS_NUMBERS
 
     def measure(self) -> None:

@@ -33,6 +33,7 @@ from feedmill.readers import BufferPool, Source
 from feedmill.readers.arrow import is_columnar
 from feedmill.records import Reject
 from feedmill.stores.outfile import OutFile
+from feedmill.stores.url import Place
 
 COLUMNS: Final = ("_record", "_code", "_message")
 
@@ -53,7 +54,7 @@ class FailedRecords:
 
     Parameters
     ----------
-    path : str
+    path : str or PathLike
         Where the records will be written.
 
     Raises
@@ -66,7 +67,7 @@ class FailedRecords:
     one thread at a time
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Place) -> None:
         self._file = OutFile(path, RejectFileError)
         self._others: RejectWriter | None = None
         self._notes = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed by whoever ends it

@@ -22,6 +22,7 @@ from feedmill.errors import UsageError
 from feedmill.keys import DUPLICATES
 from feedmill.pipeline import FailureLimit, Progress, References
 from feedmill.readers import find_feeds
+from feedmill.readers.arrow import is_columnar
 from feedmill.readers.blocks import STDIN
 from feedmill.readers.sniff import sniff_feed
 from feedmill.runs import RunOptions
@@ -87,6 +88,8 @@ def _option(*names: str, **settings: object) -> Decorator:
 
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _FORMATS: Final = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SAME_NAMES: Final = ("encoding", "delimiter", "escape", "comment", "null", "max_record_bytes")
+_ABOUT_TEXT: Final = (*_SAME_NAMES, "format", "quote", "no_header", "skip_rows")
 _COUNT: Final = click.IntRange(min=1)
 MAX_THREADS: Final = 1024
 _THREADS: Final = click.IntRange(min=1, max=MAX_THREADS)
@@ -329,9 +332,16 @@ def dialect_of(arguments: Arguments, feeds: Sequence[str], *, is_output_taken: b
     Raises
     ------
     UsageError
-        The feeds do not look alike: what is right for the first would lose or change records of another.
+        The feeds do not look alike: what is right for the first would lose or change records of another. An
+        option would do nothing, as it is about text and all feeds are columns.
     """
     given = SimpleNamespace(**arguments)
+    told = [name for name in _ABOUT_TEXT if getattr(given, name) not in {None, False}]  # 0 is False
+    if told and all(map(is_columnar, find_feeds(feeds))):
+        raise UsageError(
+            f"--{told[0].replace('_', '-')} has no meaning for Parquet and Arrow files, which say themselves "
+            "what they hold; leave it out."
+        )
     dialect = Dialect(format=given.format or _format_of(feeds))
     if not given.sniff:
         return _as_given(dialect, given)
@@ -360,16 +370,10 @@ def _difference(its: Dialect, chosen: Dialect) -> str:
 
 def _as_given(dialect: Dialect, given: SimpleNamespace) -> Dialect:
     """Put what was said about the dialect in the place of what was not."""
-    options: dict[str, object] = {
-        "encoding": given.encoding,
-        "delimiter": given.delimiter,
-        "escape": given.escape,
-        "comment": given.comment,
-        "null": given.null,
-        "skip_rows": given.skip_rows or None,
-        "max_record_bytes": given.max_record_bytes,
-        "header": False if given.no_header else None,
-    }
+    if given.no_header and dialect.format == "jsonl":
+        raise UsageError("--no-header has no meaning for JSON Lines; leave it out, or name another format")
+    options: dict[str, object] = {name: getattr(given, name) for name in _SAME_NAMES}
+    options |= {"skip_rows": given.skip_rows or None, "header": False if given.no_header else None}
     options = {name: value for name, value in options.items() if value is not None}
     if given.quote is not None:
         options["quote"] = None if given.quote == "none" else given.quote

@@ -92,17 +92,22 @@ def for_pcre2(pattern: str) -> str | None:
         return None
 
 
+def endless(pattern: str) -> str | None:
+    """Say that `re` could take for ever to match a pattern; None if it could not."""
+    if _bound(pattern)[0] <= math.log(MAX_STEPS):
+        return None
+    return (
+        f"Python's re could take for ever to match {pattern!r}; "
+        "write it without a repeat or a choice inside a repeat"
+    )
+
+
 def guarded(pattern: str, name: str) -> "Guarded":
     """Compile a pattern for `re`; SchemaError if it could take for ever, `name` saying whose it is."""
-    try:
-        factor, power = _ways(_parser.parse(pattern))
-    except _EndlessError:
-        factor, power = math.inf, 0
-    if factor > math.log(MAX_STEPS):
-        raise SchemaError(
-            f"{name}: Python's re could take for ever to match {pattern!r}; "
-            "write it without a repeat or a choice inside a repeat, or install PCRE2"
-        )
+    if complaint := endless(pattern):
+        # PCRE2 would be no help where it has no words for the pattern.
+        raise SchemaError(f"{name}: {complaint}{', or install PCRE2' if for_pcre2(pattern) else ''}")
+    factor, power = _bound(pattern)
     return Guarded(re.compile(pattern), power, MAX_STEPS / math.exp(factor))
 
 
@@ -225,6 +230,14 @@ def _character(code: int) -> str:
 
 class _EndlessError(Exception):
     """There is no bound on the ways to match."""
+
+
+def _bound(pattern: str) -> tuple[float, int]:
+    """Bound the ways to match as `_ways` does; without end if there is no bound."""
+    try:
+        return _ways(_parser.parse(pattern))
+    except _EndlessError:
+        return math.inf, 0
 
 
 def _ways(items: _Items) -> tuple[float, int]:

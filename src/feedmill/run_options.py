@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from feedmill.dialect import Dialect
-from feedmill.keys import Duplicates
+from feedmill.errors import UsageError
+from feedmill.keys import DUPLICATES, Duplicates
 from feedmill.pipeline import FailureLimit, Pipeline, Progress, Transform
+from feedmill.stores.url import Place
 
 AUTO_LANES: Final = 8
 """Lanes of a run that is tuned: what a server with a disk of its own may keep busy; not all have to write."""
@@ -33,9 +36,9 @@ class RunOptions:
         Chunks that may wait for a worker, and batches that may wait to be put in order.
     chunk_size : int
         Bytes of a chunk, about.
-    rejects : path, optional
+    rejects : str or PathLike, optional
         Where findings are written: .csv or .jsonl.
-    failed : path, optional
+    failed : str or PathLike, optional
         Where failed records are written as the feed has them, to be mended; see `feedmill.failed`.
     failure_limit : FailureLimit, optional
         When to give up.
@@ -46,7 +49,7 @@ class RunOptions:
     duplicates : {"last", "first", "reject"}
         Which record of a primary key stays: the last one, as tables have it, the first one, or the first one
         with the others as rejects; `feedmill.pipeline.duplicates` says what it means for unique values.
-    references : mapping of resource to place
+    references : mapping of resource to place, str or PathLike
         Where foreign keys find their resources, if not by the resources' names: a file, or a table of a
         database, ``URL#table``.
     mapping : mapping of field to column
@@ -64,6 +67,12 @@ class RunOptions:
         End the run with a `StallError`, which says who waits for whom, when nothing has moved for so many
         seconds. It has to be more than the longest transaction takes, and a feed that comes slowly may be
         silent. None: wait for ever.
+
+    Raises
+    ------
+    UsageError
+        `duplicates` is none of the three words; `stall_timeout_s` is not more than 0, or more than a thread
+        can wait, some 290 years.
     """
 
     dialect: Dialect | None = None
@@ -73,18 +82,27 @@ class RunOptions:
     job_buffer: int = 100
     result_buffer: int = 100
     chunk_size: int = 1 << 20
-    rejects: str | None = None
-    failed: str | None = None
+    rejects: Place | None = None
+    failed: Place | None = None
     failure_limit: FailureLimit | None = None
     log_every: int = 100_000
     resume: bool = False
     duplicates: Duplicates = "last"
-    references: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, Place] = field(default_factory=dict)
     mapping: Mapping[str, str] = field(default_factory=dict)
     transform: Transform | None = None
     on_start: Callable[[Pipeline], None] | None = None
     handle_signals: bool = False
     stall_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.duplicates not in DUPLICATES:
+            raise UsageError(f"duplicates is {self.duplicates!r}; it can be {', '.join(DUPLICATES)}.")
+        limit_s = self.stall_timeout_s
+        if limit_s is not None and not 0 < limit_s <= threading.TIMEOUT_MAX:
+            raise UsageError(
+                f"--stall-timeout {limit_s:g}: give seconds, more than 0; leave it out to wait for ever."
+            )
 
     @property
     def first_workers(self) -> int | None:

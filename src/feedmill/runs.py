@@ -45,14 +45,14 @@ from feedmill.stores.opening import open_sink
 from feedmill.stores.outfile import refuse_overwriting
 from feedmill.stores.protocol import RunInfo, Sink
 from feedmill.stores.rejects import RejectFile
-from feedmill.stores.url import FILE_KINDS, file_kind, parse_url
+from feedmill.stores.url import FILE_KINDS, Place, file_kind, parse_url
 
 __all__ = ["RunOptions", "check_feeds", "load", "run_feeds", "run_planned", "validate"]
 
 
 def load(
     feeds: Sequence[Source] | Source,
-    to: str,
+    to: Place,
     schema: Schema,
     *,
     table: str | None = None,
@@ -65,7 +65,7 @@ def load(
     ----------
     feeds : str or object, or a sequence of them
         Paths, globs, or ``-``; objects that offer an Arrow stream (``__arrow_c_stream__``).
-    to : str
+    to : str or PathLike
         ``sqlite:///file.db``, ``postgresql://…``, or a file name ending in .csv, .jsonl, .parquet or .arrow.
     schema : Schema
         What the records have to be; also the table's definition, if it does not exist.
@@ -94,7 +94,7 @@ def validate(
     feeds: Sequence[Source] | Source,
     schema: Schema,
     *,
-    valid: str | None = None,
+    valid: Place | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> Report:
     """Hold feeds against a schema; no database.
@@ -103,7 +103,7 @@ def validate(
     ----------
     feeds, schema, options
         As for `load`.
-    valid : str, optional
+    valid : str or PathLike, optional
         A .csv, .jsonl, .parquet or .arrow file for the good records, or a device, as CSV.
     """
     sources = find_sources(feeds)
@@ -378,7 +378,7 @@ def _run_info(feeds: Sequence[_OpenedFeed], schema: Schema, options: RunOptions)
 
 
 def _check_outputs(
-    feeds: Sequence[Source], schema: Schema, options: RunOptions, outputs: Mapping[str, str | None]
+    feeds: Sequence[Source], schema: Schema, options: RunOptions, outputs: Mapping[str, Place | None]
 ) -> None:
     inputs = [feed for feed in feeds if isinstance(feed, str) and feed != STDIN]
     inputs += References.files(schema, options.references)

@@ -2,7 +2,8 @@
 
 A schema is a value: build it here, or read it from a Table Schema file (`Schema.load`). Both ways meet the
 same checks; only limits of dates and times are read later, when a plan is compiled, since it takes the kernel
-to read them. The checks of a field are in `declaration`, the file format in `descriptor`.
+to read them. What is loaded from a file is compiled at once, so that whatever is wrong is told with the file.
+The checks of a field are in `declaration`, the file format in `descriptor`.
 """
 
 from __future__ import annotations
@@ -312,12 +313,16 @@ class Schema(_Checking):
         >>> [each.message for each in schema.validate({"sku": 7, "price": 0}).rejects]
         ['expected text, got "7"', 'expected at least 0.01, got "0"']
         """
+        return self._compiled()(record)
+
+    def _compiled(self) -> Callable[[Mapping[str, object] | Record], Checked]:
+        """Compile it, the first time."""
         try:
-            check = self._check
+            return self._check
         except AttributeError:
             check = Schema.compiler(self)
             object.__setattr__(self, "_check", check)
-        return check(record)
+            return check
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -335,7 +340,9 @@ class Schema(_Checking):
         """
         try:
             schema = cls.from_descriptor(descriptor.read(Path(path)), name=Path(path).name.partition(".")[0])
-            return replace(schema, folder=str(Path(path).parent))
+            schema = replace(schema, folder=str(Path(path).parent))
+            schema._compiled()
+            return schema
         except SchemaError as error:
             raise SchemaError(f"{path}: {error}") from None
 

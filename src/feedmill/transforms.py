@@ -75,6 +75,10 @@ def complaints(transforms: tuple[Transform, ...], kind: str) -> Iterator[str]:
                 if complaint := patterns.complaint(pattern):
                     yield f"transform replace: its pattern {complaint}"
                     return
+                # Whatever engine matches the constraint `pattern`, Python's re matches this one.
+                if complaint := patterns.endless(pattern):
+                    yield f"transform replace: {complaint}"
+                    return
                 try:
                     # Even where nothing matches, the text is read.
                     re.sub(pattern, text, "")

@@ -66,7 +66,7 @@ def test_it_is_one_finding_among_others() -> None:
     [
         ({"prefixItems": []}, "prefixItems is not supported"),
         ({"$ref": "https://example.org/x"}, "leads elsewhere"),
-        ({"properties": {"a": {"pattern": "(a+)+$"}}}, "could take for ever"),
+        ({"properties": {"a": {"pattern": "(a+)+$"}}}, "^field 'v': jsonSchema: .* inside a repeat$"),
         ({"patternProperties": {"(": {}}}, "no regular expression"),
         ({"type": "nonsense"}, "none that can be compiled"),
         ([], "must be an object"),

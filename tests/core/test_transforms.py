@@ -114,6 +114,7 @@ def test_in_a_descriptor_and_out_again() -> None:
         ({"map": {"a": 1}}, "map must be an object of texts"),
         ({"replace": ["a"]}, "replace must be a list"),
         ({"replace": ["(", ""]}, "no regular expression"),
+        ({"replace": ["(a+)+$", ""]}, "^field 'a': transform replace: .* inside a repeat$"),
         ({"replace": ["a", r"\1"]}, "does not go with its pattern"),
         ({"default": 1}, "default must be a text"),
         ({"defualt": "a"}, "defualt is unknown"),

@@ -101,6 +101,16 @@ def test_both_records_are_named() -> None:
     assert found[2].value == "n=1.5, x=7"
 
 
+def test_keys_of_texts_are_compared_and_values_shown_as_docs_schema_says() -> None:
+    Path("days.csv").write_text("day,age\n31/01/2024,P1Y\n01/02/2024,P12M\n31/01/2024,P2Y\n")
+    fields = (Field("day", "date", "%d/%m/%Y"), Field("age", "duration"))
+    schema = Schema(fields, unique_keys=(("day",), ("age",)))
+    found: list[Reject] = []
+    with read("days.csv", schema, rejects=found.append) as records:
+        assert [record.age for record in records] == ["P1Y", "P12M"]
+    assert [(each.column, each.value) for each in found] == [("day", "2024-01-31")]
+
+
 @pytest.mark.parametrize("policy", ["last", "first", "reject"])
 def test_a_table_has_the_record_that_stays(policy: Duplicates) -> None:
     schema = replace(ITEMS, unique_keys=(), fields=(Field("sku"), Field("n", "integer")))

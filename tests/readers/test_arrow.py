@@ -205,6 +205,7 @@ REFUSED = {
     "24:00": (pa.array([86_400, 0], pa.int32()).view(pa.time32("s")), Field("f", "time"), "type"),
     "a dictionary's bytes": (pa.array([b"\xff", b"a"]).dictionary_encode(), Field("f"), "encoding"),
     "bytes in a view": (pa.array([b"\xff", b"a"], pa.binary_view()), Field("f"), "encoding"),
+    "bytes of a fixed size": (pa.array([b"a", None], pa.binary(1)), Field("f"), "type"),
     "a decimal of 2**63": (
         pa.array([Decimal(2**63), Decimal(1)], pa.decimal128(38, 0)),
         *(Field("f", "integer"), "type"),

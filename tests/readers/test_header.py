@@ -61,6 +61,14 @@ class TestMapping:
         columns = ["sku", "title", "price", "name"]
         assert bind(schema("subset"), columns, {"title": "name"}) == ("sku", "", "price", "title")
 
+    def test_the_column_whose_name_was_given_away_is_told_by_it(self) -> None:
+        with pytest.raises(HeaderError) as caught:
+            bind(schema(), ["sku", "title", "price", "name"], {"title": "name"})
+        assert str(caught.value) == (
+            "the header has columns that no field knows: title; --map takes another column for title\n"
+            '"fieldsMatch": "subset" in the schema ignores columns it does not know'
+        )
+
     def test_two_columns_can_change_places(self) -> None:
         columns = ["sku", "title", "price"]
         assert bind(schema(), columns, {"title": "sku", "sku": "title"}) == ("title", "sku", "price")

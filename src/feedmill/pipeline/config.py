@@ -103,6 +103,11 @@ class FailureLimit:
     percent : float, optional
         The most failed records of a hundred. It is applied from 10,000 records on, and at the end.
 
+    Raises
+    ------
+    UsageError
+        The percentage is not from 0 to 100.
+
     Examples
     --------
     >>> FailureLimit.parse("5%")
@@ -113,6 +118,10 @@ class FailureLimit:
 
     count: int | None = None
     percent: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.percent is not None and not 0 <= self.percent <= 100:
+            raise UsageError(f"--max-failures {self.percent:g}%: give a percentage from 0% to 100%")
 
     def __str__(self) -> str:
         return f"{self.percent:g}%" if self.percent is not None else str(self.count)
@@ -128,10 +137,8 @@ class FailureLimit:
         """
         try:
             if text.endswith("%"):
-                percent = float(text[:-1])
-                if 0 <= percent <= 100:
-                    return cls(percent=percent)
-            elif text.isascii() and text.isdigit():
+                return cls(percent=float(text[:-1]))
+            if text.isascii() and text.isdigit():
                 return cls(count=int(text))
         except ValueError:
             pass

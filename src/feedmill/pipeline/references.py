@@ -12,6 +12,7 @@ A key with a missing value refers to nothing, and is not looked for, as in SQL (
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from feedmill.kernel import Batch
     from feedmill.keys import ForeignKey
+    from feedmill.stores.url import Place
 
 _TEXTS: Final = frozenset({"string", "any", "list", "yearmonth", "duration", "geopoint"})
 """Types whose values a table has as they were written."""
@@ -52,7 +54,7 @@ class References:
     Parameters
     ----------
     schema : Schema
-    places : mapping of str to str
+    places : mapping of str to str or PathLike
         Files of resources, for those that are not found by their names, or tables, ``URL#table``.
     feeds : sequence of str
         What keys without a resource refer to.
@@ -70,7 +72,7 @@ class References:
     """
 
     def __init__(
-        self, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
+        self, schema: Schema, places: Mapping[str, Place], feeds: Sequence[Source], dialect: Dialect | None
     ) -> None:
         self._references = [
             _Reference(
@@ -83,7 +85,7 @@ class References:
 
     @classmethod
     def wanted(
-        cls, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source], dialect: Dialect | None
+        cls, schema: Schema, places: Mapping[str, Place], feeds: Sequence[Source], dialect: Dialect | None
     ) -> Self | None:
         """Make them if there are any; a place of a resource that no key names is refused."""
         if stray := places.keys() - {key.resource for key in schema.foreign_keys}:
@@ -93,7 +95,7 @@ class References:
         return cls(schema, places, feeds, dialect) if schema.foreign_keys else None
 
     @staticmethod
-    def files(schema: Schema, places: Mapping[str, str]) -> list[str]:
+    def files(schema: Schema, places: Mapping[str, Place]) -> list[str]:
         """List the files that would be read; one that only the schema names may not be there.
 
         Raises
@@ -103,7 +105,8 @@ class References:
         """
         unplaced = {key.resource for key in schema.foreign_keys} - {"", *places}
         beside = [str(_resource_file(schema, each)) for each in unplaced if "://" not in each]
-        return beside + find_feeds(place for place in places.values() if "://" not in place)
+        given = [os.fspath(place) for place in places.values()]
+        return beside + find_feeds(place for place in given if "://" not in place)
 
     def checked(self, batch: Batch) -> Batch:
         """Judge a batch; give what stays of it."""
@@ -121,7 +124,7 @@ def _resource_file(schema: Schema, resource: str) -> Path:
 
 
 def _place(
-    key: ForeignKey, schema: Schema, places: Mapping[str, str], feeds: Sequence[Source]
+    key: ForeignKey, schema: Schema, places: Mapping[str, Place], feeds: Sequence[Source]
 ) -> list[str] | TableAddress:
     """Say which files, or which table, a key refers to."""
     if not key.resource:
@@ -131,7 +134,8 @@ def _place(
                 "foreignKeys: a key that refers to the feed itself needs a file: a stream can be read once."
             )
         return own
-    if (place := places.get(key.resource)) is not None:
+    if key.resource in places:
+        place = os.fspath(places[key.resource])
         return _table(key, place) if "://" in place else find_feeds([place])
     if "://" in key.resource:
         # Not repeated: it may hold a password.

@@ -160,8 +160,8 @@ def bind(
                 f"or choose one of another name: --map {name}=COLUMN"
             )
     missing = [name for name in names if name not in bound]
-    extra = [column for column in bound if column not in names]
-    fault = _misfit(schema, missing, extra)
+    extra = [column for column, name in zip(columns, bound, strict=True) if name not in names]
+    fault = _misfit(schema, missing, extra, mapping)
     if fault:
         raise HeaderError(f"{where}{fault}{_advice(schema, missing, extra, columns)}")
     if schema.fields_match == "exact" and not mapping and bound != names:
@@ -200,7 +200,7 @@ def _renamed(
     return tuple(field_of.get(column, "" if column in mapping else column) for column in columns)
 
 
-def _misfit(schema: Schema, missing: Sequence[str], extra: Sequence[str]) -> str:
+def _misfit(schema: Schema, missing: Sequence[str], extra: Sequence[str], mapping: Mapping[str, str]) -> str:
     """Say what is wrong about the names, empty if nothing is."""
     mode = schema.fields_match
     needed = [name for name in missing if schema.field(name).constraints.required]
@@ -214,6 +214,8 @@ def _misfit(schema: Schema, missing: Sequence[str], extra: Sequence[str]) -> str
     if beyond:
         subject = "it" if lacking else "the header"
         parts.append(f"{subject} has columns that no field knows: {_listed(beyond)}")
+        if away := [name for name in beyond if name in mapping]:
+            parts.append(f"--map takes another column for {_listed(away)}")
     return "; ".join(parts)
 
 

@@ -11,7 +11,7 @@ from feedmill.stores.ddl import TableName
 from feedmill.stores.files import FileSink
 from feedmill.stores.merge import MODES, Mode
 from feedmill.stores.table import TableSink
-from feedmill.stores.url import Target, parse_url
+from feedmill.stores.url import Place, Target, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def open_sink(
-    url: str, schema: Schema, table: str = "", *, mode: str | None = None, lanes: int | None = None
+    url: Place, schema: Schema, table: str = "", *, mode: str | None = None, lanes: int | None = None
 ) -> Sink:
     """Make the sink that `load` writes to; it is connected by its `begin`.
 
     Parameters
     ----------
-    url : str
+    url : str or PathLike
         See `url.parse_url`.
     schema : Schema
         What the records hold.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from feedmill.errors import RunError
+    from feedmill.stores.url import Place
 
 # Fewer and larger writes than Python's 8 KiB, small beside a batch.
 BUFFER_BYTES = 1 << 17
@@ -38,7 +39,7 @@ class OutFile:
 
     Parameters
     ----------
-    path : str
+    path : str or PathLike
         Where it is to appear.
     fault : type of RunError
         Raised when it cannot be written.
@@ -55,8 +56,8 @@ class OutFile:
     one thread
     """
 
-    def __init__(self, path: str, fault: type[RunError], *, keep: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Place, fault: type[RunError], *, keep: bool = False) -> None:
+        self.path = os.fspath(path)
         self.size = 0
         self._fault = fault
         self._temporary: Path | None = None
@@ -141,12 +142,12 @@ class OutFile:
         )
 
 
-def refuse_overwriting(outputs: Mapping[str, str], inputs: Iterable[str]) -> None:
+def refuse_overwriting(outputs: Mapping[str, Place], inputs: Iterable[str]) -> None:
     """Refuse to write over what is read, or two outputs into one file.
 
     Parameters
     ----------
-    outputs : mapping of str to str
+    outputs : mapping of str to str or PathLike
         What the user calls an output, such as ``--rejects``, and its path. Pipes and devices are left out.
     inputs : iterable of str
         Paths that are read.
@@ -158,7 +159,8 @@ def refuse_overwriting(outputs: Mapping[str, str], inputs: Iterable[str]) -> Non
     """
     inputs = list(inputs)
     before: dict[str, str] = {}
-    for name, path in outputs.items():
+    for name, place in outputs.items():
+        path = os.fspath(place)
         if is_device(path):
             continue
         if any(is_same(path, other) for other in inputs):

@@ -12,6 +12,7 @@ JSON Lines needs none of that and keeps values as they are.
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from feedmill.records import Reject
+    from feedmill.stores.url import Place
 
 COLUMNS: Final = ("record", "line", "byte", "column", "code", "message", "value")
 COLUMNS_AND_FEED: Final = (*COLUMNS, "feed")
@@ -47,7 +49,7 @@ class RejectFile:
 
     Parameters
     ----------
-    path : str
+    path : str or PathLike
         Ends in ``.csv`` or ``.jsonl``; ``/dev/stdout`` and other devices are CSV.
     feeds : sequence of str
         The names of the run's feeds; of a single one nothing is said.
@@ -62,7 +64,8 @@ class RejectFile:
     one thread
     """
 
-    def __init__(self, path: str, feeds: Sequence[str] = ()) -> None:
+    def __init__(self, path: Place, feeds: Sequence[str] = ()) -> None:
+        path = os.fspath(path)
         ending = PurePath(path).suffix.lower()
         if ending not in ENDINGS and not path.startswith("/dev/"):
             raise UsageError(

@@ -9,6 +9,7 @@ does.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -16,6 +17,9 @@ from typing import Literal
 from urllib.parse import unquote
 
 from feedmill.errors import UrlError
+
+type Place = str | os.PathLike[str]
+"""A URL or a file's path, as callers may give it."""
 
 Kind = Literal["sqlite", "postgresql", "csv", "jsonl", "parquet", "arrow"]
 
@@ -71,12 +75,12 @@ class Target:
         return message
 
 
-def parse_url(url: str) -> Target:
+def parse_url(url: Place) -> Target:
     """Read a store's URL.
 
     Parameters
     ----------
-    url : str
+    url : str or PathLike
         ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://…``, ``postgres://…``, or the
         name of a file ending in ``.csv``, ``.jsonl``, ``.parquet``, ``.arrow`` or ``.feather``;
         ``/dev/stdout`` and other devices are CSV.
@@ -93,6 +97,7 @@ def parse_url(url: str) -> Target:
     >>> parse_url("postgresql://ann:s3cret@db/shop").text
     'postgresql://ann:***@db/shop'
     """
+    url = os.fspath(url)
     scheme, separator, rest = url.partition("://")
     if "\0" in url:
         raise UrlError("The URL holds a NUL character; remove it.")
@@ -117,8 +122,9 @@ def redacted(url: str) -> str:
     return SECRET_PARAMETER.sub(r"\1***", masked)
 
 
-def file_kind(name: str) -> Kind | None:
+def file_kind(name: Place) -> Kind | None:
     """Tell a file's kind by its ending; a device, such as /dev/stdout or a shell's >(command), is CSV."""
+    name = os.fspath(name)
     ending = PurePath(name).suffix.lower()
     return "csv" if not ending and name.startswith("/dev/") else FILE_KINDS.get(ending)
 
