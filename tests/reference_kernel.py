@@ -20,9 +20,10 @@ from tests.reference_values import Value, WrongError, transformed, value_of, vio
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell after unquoting, and where its first byte stands."""
+    """A cell after unquoting, as it stands in the feed, and where its first byte stands."""
 
     text: bytes
+    raw: bytes
     byte: int
     is_quoted: bool = False
     has_bad_quote: bool = False
@@ -170,7 +171,7 @@ def read_cell(data: bytes, at: int, record: Record, dialect: Dialect) -> tuple[i
             byte = data[at : at + 1]
         text += byte
         at += 1
-    record.cells.append(Cell(bytes(text), first, is_quoted, is_quoted and at > closed_at))
+    record.cells.append(Cell(bytes(text), data[first:at], first, is_quoted, is_quoted and at > closed_at))
     return at, data[at : at + 1] != delimiter
 
 
@@ -257,7 +258,8 @@ def readable(cell: Cell, dialect: Dialect) -> str:
 def checked(text: str, cell: Cell, feed: Feed, declared: Field) -> tuple[list[Code], Value | None]:
     """Hold a readable text to its field."""
     missing = feed.schema.missing_values_of(declared)
-    is_null = not cell.is_quoted and feed.dialect.null is not None and text == feed.dialect.null
+    null = feed.dialect.null
+    is_null = null is not None and not cell.is_quoted and cell.raw == null.encode()
     found = transformed(None if is_null or text in missing else text, declared, missing)
     if found is None:
         return [Code.REQUIRED] if declared.constraints.required else [], None

@@ -228,6 +228,8 @@ def schemas(draw: st.DrawFn) -> Schema:
 
 @st.composite
 def dialects(draw: st.DrawFn) -> Dialect:
+    if draw(st.integers(0, 9)) == 0:  # PostgreSQL's text format
+        return Dialect(delimiter="\t", quote=None, escape="\\", null="\\N", header=False)
     return Dialect(
         delimiter=draw(st.sampled_from([",", ",", ",", ";", "\t", "|"])),
         quote=draw(st.sampled_from(['"', '"', '"', "'", None])),
@@ -254,6 +256,8 @@ def cells(draw: st.DrawFn, field: Field, dialect: Dialect) -> bytes:
     text = draw(texts(field))
     if draw(st.integers(0, 5)) == 0:
         text = draw(SPACES) + text + draw(SPACES)
+    if dialect.null is not None and draw(st.integers(0, 4)) == 0:
+        text = draw(st.sampled_from(["", "", "\\"])) + dialect.null
     data = text.encode()
     if draw(st.integers(0, 9)) == 0:
         data += draw(SPOILS)

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
-from feedmill.codes import Code
-from feedmill.records import MAX_VALUE_CHARACTERS, Base, Position, Reject, rejects_of, shown
+import pytest
+
+from feedmill.codes import Code, quoted
+from feedmill.dialect import Dialect
+from feedmill.records import MAX_VALUE_CHARACTERS, Base, Position, Reject, first_findings, rejects_of, shown
 from feedmill.schema import Constraints, Field, Schema
 
 SCHEMA = Schema((Field("sku"), Field("price", "number", constraints=Constraints(minimum="0.01"))))
+
+UTF8 = Dialect()
 
 
 @dataclass
 class PlanOf:
     schema: Schema
+    dialect: Dialect = UTF8
 
 
 @dataclass
@@ -41,6 +47,33 @@ def test_a_finding_on_the_record_as_a_whole_names_no_column() -> None:
     (reject,) = rejects_of(batch, SCHEMA.names, Base())
     assert (reject.column, reject.code, reject.value) == ("", "unclosed_quote", '"a\nb')
     assert "\n" not in reject.message
+
+
+CP1252 = Dialect(encoding="cp1252")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "raw", "got", "value"),
+    [
+        (CP1252, b"a\xed\xb2\x81b", "text in cp1252", r"a\x81b"),
+        (CP1252, "é\udc81\udc00\udcff\ud81d".encode("utf-8", "surrogatepass"), "text in cp1252",
+         r"é\x81\x00\xff\xed\xa0\x9d"),
+        (CP1252, b"\xed\xb2\x81" * 1_333, "text in cp1252", r"\x81" * 250),
+        # These bytes stood in the feed.
+        (UTF8, b"a\xed\xb2\x81b", "valid UTF-8", r"a\xed\xb2\x81b"),
+        # They may have.
+        (Dialect(encoding="utf-7"), b"a\xed\xb2\x81b", "text in utf-7", r"a\xed\xb2\x81b"),
+        # An escape of JSON: "\\udc81".
+        (Dialect(encoding="cp1252", format="jsonl"), b"a\xed\xb2\x81b", "valid UTF-8", r"a\xed\xb2\x81b"),
+    ],
+)  # fmt: skip
+def test_a_byte_that_the_encoding_does_not_have_is_shown(
+    dialect: Dialect, raw: bytes, got: str, value: str
+) -> None:
+    batch = Findings([(Code.ENCODING, 0, 0, 0, 0, len(raw), raw)], PlanOf(SCHEMA, dialect))
+    (reject,) = rejects_of(batch, SCHEMA.names, Base())
+    assert (reject.message, reject.value) == (f"expected {got}, got {quoted(value)}", value)
+    assert list(first_findings(batch, SCHEMA.names)) == [(0, "encoding", "sku", reject.message)]
 
 
 def test_positions_sort_as_the_feed_has_them() -> None:

@@ -343,7 +343,7 @@ cdef class Batch:
         bytes
             UTF-8. A missing value is an empty cell, an empty string is `""`; read back with the same schema
             and the dialect `null=""`, every value is the same. Floats have the fewest digits that read back
-            as the same float; booleans are true and false, dates and times ISO 8601, instants in UTC.
+            as the same float; booleans are true and false, dates, times and years ISO 8601, instants in UTC.
 
         Raises
         ------
@@ -379,7 +379,8 @@ cdef class Batch:
         bytes
             UTF-8, one object a line with all fields in the schema's order. A missing value is null; a decimal
             is a number with the digits it came with; dates and times are ISO 8601 strings; NaN and the
-            infinities, for which JSON has no number, are "NaN", "INF" and "-INF".
+            infinities, for which JSON has no number, are "NaN", "INF" and "-INF", and so are years before 1000,
+            with four digits: "0374".
 
         Raises
         ------

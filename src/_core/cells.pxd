@@ -28,7 +28,7 @@ cdef inline bint cell_open(reader_t* r, const row_t* row, int column, cell_t* ce
     cell.byte = begin
     if row.is_odd:
         return cell_open_odd(r, begin, end, cell)
-    cell.text = span_of(r.p + begin, end - begin)
+    cell.text = cell.raw = span_of(r.p + begin, end - begin)
     if begin < end and r.plan.dialect.has_quote and r.p[begin] == r.plan.dialect.quote:
         return cell_unquote(r, cell)
     return True
@@ -36,7 +36,7 @@ cdef inline bint cell_open(reader_t* r, const row_t* row, int column, cell_t* ce
 
 cdef inline void cell_open_none(const row_t* row, cell_t* cell) noexcept nogil:
     """Give a field without a column an empty text; value_read knows that it is missing."""
-    cell.text = span_of(NULL, 0)
+    cell.text = cell.raw = span_of(NULL, 0)
     cell.byte = row.end
     cell.is_quoted = cell.has_bad_quote = cell.is_noted = False
 
@@ -63,6 +63,7 @@ cdef inline bint cell_open_odd(reader_t* r, Py_ssize_t begin, Py_ssize_t end, ce
     found = scan_cell(&r.plan.dialect, r.p, <size_t> begin, <size_t> end, r.scratch.cell.p)
     cell.text = span_of(r.scratch.cell.p, <Py_ssize_t> found.n)
     cell.byte = <Py_ssize_t> found.begin
+    cell.raw = span_of(r.p + cell.byte, end - cell.byte)
     cell.is_quoted = found.quoted
     cell.has_bad_quote = found.bad_quote
     return True

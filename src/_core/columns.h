@@ -26,6 +26,7 @@ typedef struct {
     int storage;             /* COL_* */
     int precision;           /* COL_DECIMAL64, COL_NUMERIC: declared digits in all, 0 = not declared */
     int scale;               /* COL_DECIMAL64: digits after the point */
+    int is_year;             /* COL_INT64 whose text has four digits */
     int is_uuid;             /* COL_UTF8 of format uuid: 16 bytes in COPY BINARY */
     int is_json;             /* COL_UTF8 that holds JSON: jsonb in COPY BINARY, itself in JSON Lines */
     unsigned char *validity; /* bitmap, bit set = present; zero from bit `rows` on in a finished batch */

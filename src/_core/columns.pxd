@@ -33,6 +33,7 @@ cdef extern from "_core/columns.h" nogil:
         int storage
         int precision
         int scale
+        bint is_year
         bint is_uuid
         bint is_json
         unsigned char* validity

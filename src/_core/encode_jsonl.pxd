@@ -4,7 +4,7 @@
 # Keys are escaped once, before the rows: `keys` holds `{"a":`, `,"b":` and so on, one after the other.
 # Numbers keep their digits; what JSON does not allow in a number (`+5.`, `.5`, `007`) is made valid without
 # changing its value. NaN and the infinities have no JSON number: they are the strings "NaN", "INF" and
-# "-INF", which the kernel reads back as that float.
+# "-INF", which the kernel reads back as that float. A year that begins with a zero has none either: "0374".
 #
 # Source: RFC 8259 §6 (numbers) and §7 (strings); https://jsonlines.org
 
@@ -16,8 +16,11 @@ from _core.columns cimport COL_BOOL, COL_DECIMAL64, COL_FLOAT64, COL_INT64, COL_
 from _core.output cimport output_copy, output_reserve, output_t
 from _core.span cimport span_of, span_t
 from _core.value_text cimport VALUE_TEXT_MAX, value_put_text
-from _core.view cimport rows_has, rows_t, view_has, view_t, view_text
+from _core.view cimport rows_has, rows_t, view_has, view_int, view_t, view_text
 
+
+cdef enum:
+    JSONL_LEAST_YEAR = 1000          # of four digits without a zero before them
 
 ctypedef struct jsonl_t:
     rows_t rows
@@ -128,6 +131,15 @@ cdef inline unsigned char* jsonl_put_json(
     return after
 
 
+cdef inline bint jsonl_is_bare(const view_t* view, Py_ssize_t row) noexcept nogil:
+    """Tell whether a value's text is a number, or a boolean, of JSON."""
+    if view.kind == COL_INT64:
+        return not view.is_year or view_int(view, row) >= JSONL_LEAST_YEAR
+    elif view.kind == COL_FLOAT64:
+        return isfinite((<const double*> view.data)[row])
+    return view.kind == COL_DECIMAL64 or view.kind == COL_BOOL
+
+
 cdef inline unsigned char* jsonl_put_value(
     unsigned char* out, const view_t* view, Py_ssize_t row
 ) noexcept nogil:
@@ -141,9 +153,7 @@ cdef inline unsigned char* jsonl_put_value(
         return jsonl_put_string(out, view_text(view, row), view.end)
     elif kind == COL_NUMERIC:
         return jsonl_put_numeric(out, view_text(view, row), view.end)
-    elif kind == COL_INT64 or kind == COL_DECIMAL64 or kind == COL_BOOL or (
-        kind == COL_FLOAT64 and isfinite((<const double*> view.data)[row])
-    ):
+    elif jsonl_is_bare(view, row):
         return value_put_text(out, view, row)
     out[0] = c'"'
     out = value_put_text(out + 1, view, row)

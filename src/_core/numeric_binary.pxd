@@ -125,6 +125,13 @@ cdef inline Py_ssize_t float_text(double v, unsigned char* out) noexcept nogil:
     return float_write(v, <char*>out)
 
 
+cdef inline Py_ssize_t year_text(int64_t year, unsigned char* out) noexcept nogil:
+    """Write YYYY; give its four bytes."""
+    put_pair(out, <int>(year // 100))
+    put_pair(out + 2, <int>(year % 100))
+    return 4
+
+
 cdef inline Py_ssize_t date_text(int32_t days, unsigned char* out) noexcept nogil:
     """Write YYYY-MM-DD; give its ten bytes."""
     cdef int year = 0, month = 0, day = 0

@@ -139,7 +139,7 @@ ctypedef Py_ssize_t (*change_t)(void* context, int field, int index, span_t text
 ctypedef struct plan_t:
     scan_dialect_t dialect
     bint keep_bad_quotes
-    bint has_null         # an unquoted cell with this text is missing
+    bint has_null         # an unquoted cell that stands so in the feed is missing
     span_t null
     Py_ssize_t max_record_bytes
     int ncolumns          # of the file

@@ -350,6 +350,7 @@ cdef class Plan:
                 column.storage = storage_of(op.kind)
                 column.precision = op.precision
                 column.scale = op.scale
+                column.is_year = op.kind == KIND_YEAR
                 column.is_uuid = op.format == FORMAT_UUID
                 column.is_json = kind_is_json(op.kind)
         return batch

@@ -60,6 +60,7 @@ ctypedef struct scratch_t:
 
 ctypedef struct cell_t:
     span_t text            # after unquoting, before transforms
+    span_t raw             # as it stands in the chunk, of unquoted cells only
     Py_ssize_t byte        # of its first byte in the chunk
     bint is_quoted
     bint has_bad_quote

@@ -57,7 +57,7 @@ cdef inline bint value_read(reader_t* r, const field_t* op, cell_t* cell) noexce
         code = value_unreadable(r, cell)
         if code:
             return reader_find(r, code, op, cell)
-    if value_is_missing(op, text) or r.plan.has_null and not cell.is_quoted and value_is_null(r, text):
+    if value_is_missing(op, text) or r.plan.has_null and value_is_null(r, cell):
         if not op.has_default:
             return value_put_missing(r, op, cell, column)
         is_missing = True
@@ -192,9 +192,12 @@ cdef inline bint value_put_given(
 
 # Missing values
 
-cdef inline bint value_is_null(const reader_t* r, span_t text) noexcept nogil:
+cdef inline bint value_is_null(const reader_t* r, const cell_t* cell) noexcept nogil:
+    """Compare with the dialect's null before escapes are taken off: `\\N` is one, `\\\\N` is the text `\\N`."""
     cdef span_t null = r.plan.null
-    return text.n == null.n and (text.n == 0 or memcmp(text.p, null.p, <size_t> text.n) == 0)
+    if cell.is_quoted or cell.raw.n != null.n:
+        return False
+    return null.n == 0 or memcmp(cell.raw.p, null.p, <size_t> null.n) == 0
 
 
 cdef inline bint value_put_missing(

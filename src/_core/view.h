@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     int kind;                      /* what to make of it: a COL_*, or a COPY_* in the COPY encoder */
     int scale;
+    int is_year;                   /* its text has four digits */
     int is_json;                   /* its text is JSON */
     int field;                     /* index in the schema, for faults */
     const unsigned char *validity; /* NULL: each row has a value */

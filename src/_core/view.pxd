@@ -16,6 +16,7 @@ cdef extern from "_core/view.h" nogil:
     ctypedef struct view_t:
         int kind
         int scale
+        bint is_year
         bint is_json
         int field
         const unsigned char* validity
@@ -45,6 +46,7 @@ cdef inline bint rows_has(const rows_t* rows, Py_ssize_t row) noexcept nogil:
 cdef inline void view_open(view_t* view, const column_t* column, int field, int kind) noexcept nogil:
     view.kind = kind
     view.scale = column.scale
+    view.is_year = column.is_year
     view.is_json = column.is_json
     view.field = field
     view.validity = column.validity

@@ -86,7 +86,8 @@ class Dialect:
     skip_rows : int
         Physical lines at the start that are dropped unread.
     null : str or None
-        An unquoted cell with exactly this text is missing, whatever its field says about missing values.
+        An unquoted cell that stands so in the feed, its escapes not taken off, is missing, whatever its field
+        says about missing values.
     encoding : str
         The encoding of the feed's text, any that Python decodes incrementally.
     max_record_bytes : int

@@ -4,6 +4,7 @@ The kernel numbers records, lines and bytes from the start of the chunk it was g
 what came before; `Base` is what came before, and `rejects_of` adds the two.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -19,6 +20,12 @@ RAW_BYTES: Final = 4 * MAX_VALUE_CHARACTERS
 
 MAX_REASON_CHARACTERS: Final = 300
 """Characters of what a database or a callback said against a record: its own words can quote whole rows."""
+
+_MARK: Final = re.compile(rb"\xed([\xb0-\xb3])([\x80-\xbf])")
+"""What `feedmill.readers.transcoded` puts for a byte that means nothing: U+DC00 to U+DCFF in UTF-8."""
+
+_UNCLEAR: Final = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape"})
+"""Encodings that have such characters of their own: what stands for a byte cannot be told from them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +64,7 @@ class Reject:
         What was expected and what was there, on one line.
     value : str
         The cell after unquoting and before transforms, or the whole record as it stands; bytes that are no
-        UTF-8 are shown with backslashes; at most 1,000 characters.
+        text in the feed's encoding are shown with backslashes; at most 1,000 characters.
     feed : str
         The name of the feed, where `feedmill.read` has several; else empty.
     """
@@ -103,9 +110,18 @@ class _Schema(Protocol):
     def rules(self) -> Sequence[_Rule]: ...
 
 
+class _Dialect(Protocol):
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+
+
 class _Plan(Protocol):
     @property
     def schema(self) -> _Schema: ...
+    @property
+    def dialect(self) -> _Dialect: ...
 
 
 class RejectSource(Protocol):
@@ -113,7 +129,7 @@ class RejectSource(Protocol):
 
     @property
     def plan(self) -> _Plan:
-        """What the records were held to."""
+        """What the records were held to, and how the feed was read."""
         ...
 
     def rejects(self) -> Sequence[tuple[int, int, int, int, int, int, bytes]]:
@@ -144,8 +160,7 @@ def rejects_of(batch: RejectSource, names: Sequence[str], base: Base) -> Iterato
     """
     words = _Words(batch, names)
     for code, field, record, line, byte, _length, raw in batch.rejects():
-        value = shown(raw)
-        column, word, said = words.of(code, field, record, value)
+        column, word, said, value = words.of(code, field, record, raw)
         yield Reject(base.position(record, line, byte), column, word, said, value)
 
 
@@ -162,7 +177,7 @@ def first_findings(batch: RejectSource, names: Sequence[str]) -> Iterator[tuple[
     for code, field, record, _line, _byte, _length, raw in batch.rejects():
         if record != last:
             last = record
-            column, word, said = words.of(code, field, record, shown(raw))
+            column, word, said, _value = words.of(code, field, record, raw)
             yield record, word, column, said
 
 
@@ -172,6 +187,8 @@ class _Words:
     def __init__(self, batch: RejectSource, names: Sequence[str]) -> None:
         self._schema = batch.plan.schema
         self._names = names
+        self._dialect = batch.plan.dialect
+        self._has_marks = self._dialect.encoding not in {"utf-8", *_UNCLEAR}
         # What callbacks raised is kept by those batches only that have been through one.
         self._errors: Mapping[int, str] = getattr(batch, "errors", {})
         # Findings that name another record have a message of their own.
@@ -179,12 +196,18 @@ class _Words:
         # Column, code and the first half of the message.
         self._kinds: dict[tuple[int, int], tuple[str, str, str]] = {}
 
-    def of(self, code: int, field: int, record: int, value: str) -> tuple[str, str, str]:
-        """Say column, code and message of a finding."""
+    def of(self, code: int, field: int, record: int, raw: bytes) -> tuple[str, str, str, str]:
+        """Say column, code, message and value of a finding."""
         column, word, message = self._kinds.get((code, field)) or self._kind(code, field)
+        value = shown(_MARK.sub(_marked, raw) if self._has_marks and self._is_of_feed(field) else raw)
         if (note := self._notes.get((code, field, record))) is not None:
-            return column, word, note
-        return column, word, message + (self._errors[record] if code == Code.CALLBACK else quoted(value))
+            return column, word, note, value
+        said = message + (self._errors[record] if code == Code.CALLBACK else quoted(value))
+        return column, word, said, value
+
+    def _is_of_feed(self, field: int) -> bool:
+        """Whether a value is the feed's text; what JSON escapes have become is not."""
+        return field < 0 or self._dialect.format != "jsonl"
 
     def _kind(self, code: int, field: int) -> tuple[str, str, str]:
         fields = self._schema.fields
@@ -194,9 +217,17 @@ class _Words:
             column, message = rule.name, f"expected {rule.check}, got "
         else:
             column, declared = (self._names[field], fields[field]) if field >= 0 else ("", None)
-            message = f"expected {expected(code, declared)}, got "
+            what = expected(code, declared)
+            if code == Code.ENCODING and self._dialect.encoding != "utf-8" and self._is_of_feed(field):
+                what = f"text in {self._dialect.encoding}"
+            message = f"expected {what}, got "
         kind = self._kinds[code, field] = (column, Code(code).word, message)
         return kind
+
+
+def _marked(mark: re.Match[bytes]) -> bytes:
+    """Show the byte that a mark stands for."""
+    return b"\\x%02x" % ((mark[1][0] - 0xB0) * 64 + mark[2][0] - 0x80)
 
 
 def unprocessed(position: Position, error: str, raw: bytes = b"") -> Reject:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from feedmill.kernel import Batch, Plan
 from feedmill.schema import Field, Schema
 from tests.core import batches
 from tests.core.batches import batch_of, numbered
+from tests.readers.feedfiles import read_all
 
 # CSV
 
@@ -195,6 +197,19 @@ def test_keys_are_escaped_too() -> None:
 
 
 # Both
+
+
+def test_a_year_is_read_back(tmp_path: Path) -> None:
+    years = range(10_000)
+    batch = batch_of([(f"{year:04}",) for year in years], [Field("y", "year")])
+    assert batch.csv().decode().split() == [f"{year:04}" for year in years]
+    assert objects(batch.jsonl())[998:1001] == [{"y": "0998"}, {"y": "0999"}, {"y": 1000}]
+    for ending, text in (("csv", batch.csv()), ("jsonl", batch.jsonl())):
+        path = tmp_path / f"years.{ending}"
+        path.write_bytes(text)
+        read = read_all(path, Dialect(format=ending, header=False), schema=batch.plan.schema)
+        assert read.rejects == []
+        assert [row[1] for row in read.rows] == list(years)
 
 
 @pytest.mark.parametrize("encode", [Batch.csv, Batch.jsonl])

@@ -49,6 +49,34 @@ def test_null_is_unquoted_only_and_missing_values_are_not() -> None:
     assert values(batch) == [None, "N", None, None]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_null_is_the_cell_before_its_escapes_are_taken_off(end: bytes) -> None:
+    """As in the text format of PostgreSQL's COPY; missing values are what comes after."""
+    cells = {
+        rb"\N": None,
+        rb"\\N": r"\N",
+        b"N": "N",
+        rb"x\N": "xN",
+        rb"\-": None,
+        b"-": None,
+        rb"\\-": r"\-",
+    }
+    dialect = Dialect(delimiter="\t", quote=None, escape="\\", null=r"\N")
+    for cell, value in cells.items():
+        for data in (b"x\t" + cell + end, cell + b"\tx" + end):
+            batch = read(data, Field("a"), Field("b"), dialect=dialect, missing=("-",))
+            assert batch.rejects() == []
+            assert batch.tuples() == [("x", value) if data.startswith(b"x\t") else (value, "x")]
+    plain = replace(dialect, null="N")
+    assert read(b"-\tN\n", Field("a"), Field("b"), dialect=plain).tuples() == [("-", None)]
+
+
+def test_null_is_no_quoted_cell_whatever_its_escapes() -> None:
+    dialect = Dialect(escape="\\", null=r"\N")
+    batch = read(b'\\N,"\\N"\n\\\\N,"\\\\N"\n', Field("a"), Field("b"), dialect=dialect, missing=())
+    assert batch.tuples() == [(None, "N"), (r"\\N", r"\N")]
+
+
 def test_missing_before_transforms_and_after() -> None:
     field = Field("a", transforms=("trim", "lower"), missing_values=("n/a", " "))
     assert values(read(b"n/a\n  N/A\n \nna\n  \n", field)) == [None, None, None, "na", ""]

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedmill import records as records_module
+from feedmill.codes import quoted
 from feedmill.dialect import Dialect
 from feedmill.errors import DialectError, FeedError, ReadError
+from feedmill.kernel import Plan
+from feedmill.readers import open_feed
 from feedmill.readers import transcoded as transcoded_module
+from feedmill.readers.buffers import BufferPool
 from feedmill.readers.transcoded import TranscodedSource
-from tests.readers.feedfiles import read_all
+from feedmill.records import Base, rejects_of
+from tests.readers.feedfiles import read_all, texts
 from tests.readers.test_cutter import Drip
 
 TEXT = 'name,note\nÉlan,été\nnaïve,"a\nb"\n'
@@ -101,6 +107,27 @@ def test_what_cannot_be_decoded_rejects_its_cell(encoding: str, data: bytes, tmp
     read = read_all(path, Dialect(encoding=encoding))
     assert [(place[0], code, index) for place, code, index, _ in read.rejects] == [(1, "encoding", 1)]
     assert read.rows == [(2, "2", "x")]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_what_cannot_be_decoded_is_shown_as_it_was(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"feed.{ending}"
+    path.write_bytes({"csv": b"t\na\x81b\n", "jsonl": b'{"t": "a\x81b"}\n'}[ending])
+    dialect = Dialect(encoding="cp1252", format=ending)
+    with open_feed(str(path), dialect, 1 << 20, BufferPool()) as reader:
+        (batch,) = [reader.parse(chunk, Plan(texts("t"), reader.dialect)) for chunk in reader]
+    (reject,) = rejects_of(batch, ("t",), Base())
+    assert reject.code == "encoding"
+    assert reject.value == {"csv": r"a\x81b", "jsonl": r'{"t": "a\x81b"}'}[ending]
+    assert reject.message == f"expected text in cp1252, got {quoted(reject.value)}"
+
+
+@pytest.mark.parametrize("encoding", sorted({*ENCODINGS} - NO_TEXT))
+def test_what_stands_for_a_byte_is_no_character_of_the_encoding(encoding: str) -> None:
+    if Dialect(encoding=encoding).encoding in records_module._UNCLEAR:
+        return
+    for byte in range(256):
+        assert not is_in(chr(0xDC00 + byte), encoding)
 
 
 def test_half_a_character_at_the_end_is_no_silent_loss(tmp_path: Path) -> None:

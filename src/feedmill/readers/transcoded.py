@@ -3,7 +3,7 @@
 Text is decoded piece by piece and handed on as UTF-8, so the kernel knows one encoding only. A byte that
 means nothing in the declared encoding must neither stop the run nor pass for something else. It becomes a
 lone low surrogate, U+DC00 plus the byte, in three bytes that are never valid UTF-8: the kernel rejects that
-cell with `encoding`.
+cell with `encoding`, and `feedmill.records` shows the byte again.
 
 Offsets are counted in the UTF-8 text, since that is where cells have a place.
 """
