@@ -5,7 +5,8 @@ from _core.columns cimport batch_reserve_entries
 from _core.contents cimport contents_hash, contents_t
 from _core.entry cimport ENTRY_BYTES, entry_read, entry_t, entry_write
 from _core.known cimport (
-    known_begin_part, known_bytes, known_free, known_open, known_prefetch, known_reserve, known_set, known_t, known_take,
+    known_begin_part, known_bytes, known_free, known_open, known_prefetch, known_reserve, known_set, known_t,
+    known_take,
 )
 
 

@@ -150,6 +150,18 @@ def test_a_number_has_its_own_point_whatever_texts_have(
     assert len(found.rejects) == (row is None)
 
 
+def test_a_year_may_be_a_number(path: Path) -> None:
+    data = b'{"a": 374, "b": "0374"}\n{"a": 0, "b": 2024}\n{"a": -5, "b": "374"}\n{"a": 12345, "b": 7.0}\n'
+    found = read(path, data, Schema((Field("a", "year"), Field("b", "year"))))
+    assert found.rows == [(1, 374, 374), (2, 0, 2024)]
+    assert [(record, text) for (record, *_), _, _, text in found.rejects] == [
+        (3, b"-5"),
+        (3, b"374"),
+        (4, b"12345"),
+        (4, b"7.0"),
+    ]
+
+
 def bound(path: Path, data: bytes, mapping: dict[str, str] | None = None) -> None:
     path.write_bytes(data)
     with open_feed(str(path), JSONL) as reader:

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Final, cast
 
@@ -41,6 +42,9 @@ __all__ = ["JsonLinesReader", "LineBatch"]
 
 FIRST_RECORDS: Final = 100
 """Lines that are looked at before a feed is read, at most, to see whether it fits."""
+
+YEAR_DIGITS: Final = 4
+"""A number of JSON has no zeros before it, a year as text has."""
 
 _log = logging.getLogger("feedmill.readers")
 
@@ -200,7 +204,7 @@ class _Lines:
             if isinstance(cell, dict | list):
                 written = written or dict(_nested_members(line.decode()))
                 nested, shown = written[key]
-                text = nested_text(nested, declared, _item, lambda _, shown=shown: shown)
+                text = nested_text(nested, declared, _item, partial(_as_it_is, shown))
             else:
                 text, shown = _text(cell, declared), str(cell)
             if text is None:
@@ -301,6 +305,10 @@ def _nested_members(line: str) -> Iterator[tuple[str, tuple[Nested, str]]]:
         place = behind(place + 1) if line[place] == "," else place
 
 
+def _as_it_is(text: str, _value: Nested) -> str:
+    return text
+
+
 def _item(value: object) -> str | None:
     """Write an item of a list; of null, and of what is nested, there is none."""
     if isinstance(value, bool):
@@ -314,13 +322,15 @@ def _text(value: str | bool, declared: Field) -> str | None:
         if declared.type == "boolean":
             return (declared.true_values if value else declared.false_values)[0]
         return "true" if value else "false"
-    if not isinstance(value, _Digits) or "." not in value or not _is_dressed(declared):
+    if not isinstance(value, _Digits) or not _is_dressed(declared):
         return value
+    if declared.type == "year":
+        return value.zfill(YEAR_DIGITS) if value.isdigit() else value
     if declared.type == "number":
         return value.replace(".", declared.decimal_char)
-    return None if declared.group_char == "." else value
+    return None if "." in value and declared.group_char == "." else value
 
 
 def _is_dressed(declared: Field) -> bool:
-    """Whether the field's texts have numbers in another dress than JSON has."""
-    return declared.decimal_char != "." or declared.group_char is not None
+    """Whether the field's texts may have numbers in another dress than JSON has."""
+    return declared.type == "year" or declared.decimal_char != "." or declared.group_char is not None
