@@ -80,6 +80,9 @@ _INSIDE: Final = dict.fromkeys(CONSTRAINT_NAMES.values(), 'in a field, under "co
 _SIMILARITY: Final = 0.8
 """difflib's ratio from which an unknown property counts as a misspelling: one letter in six, or so."""
 
+_FAR_SIMILARITY: Final = 0.85
+"""The same of properties that belong elsewhere: `length`, which many schemas have, is not `minLength`."""
+
 
 def read(path: Path) -> dict[str, object]:
     """Read a descriptor file, JSON unless its name ends in .toml, with every number's digits kept."""
@@ -268,18 +271,23 @@ def _check_names(
     elsewhere: Mapping[str, str],
 ) -> None:
     """Refuse names that look like known ones; `elsewhere` says where those of other levels belong."""
-    folded = {each.lower(): each for each in (*elsewhere, *known)}
-    for name in document:
-        if name in refused and document[name]:
+    near = {each.lower(): each for each in known}
+    far = {each.lower(): each for each in elsewhere}
+    for name, value in document.items():
+        if name in refused and value:
             raise SchemaError(f"{where}: {name} is not supported, and ignoring it would let bad records in")
-        if name in known:
+        if name in known or value is None or value is False:
             continue
         if name in elsewhere:
             raise SchemaError(f"{where}: {name!r} would do nothing here; put it {elsewhere[name]}")
-        if close := get_close_matches(name.replace("_", "").lower(), folded, 1, _SIMILARITY):
-            meant = folded[close[0]]
-            place = "" if meant in known else f", {elsewhere[meant]}"
-            raise SchemaError(f"{where}: unknown property {name!r}; did you mean {meant!r}{place}?")
+        folded = name.replace("_", "").lower()
+        if close := get_close_matches(folded, near, 1, _SIMILARITY):
+            raise SchemaError(f"{where}: unknown property {name!r}; did you mean {near[close[0]]!r}?")
+        if close := get_close_matches(folded, far, 1, _FAR_SIMILARITY):
+            meant = far[close[0]]
+            raise SchemaError(
+                f"{where}: unknown property {name!r}; did you mean {meant!r}, {elsewhere[meant]}?"
+            )
 
 
 def _text(where: str, name: str, value: object) -> str:

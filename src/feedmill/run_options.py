@@ -101,7 +101,8 @@ class RunOptions:
         limit_s = self.stall_timeout_s
         if limit_s is not None and not 0 < limit_s <= threading.TIMEOUT_MAX:
             raise UsageError(
-                f"--stall-timeout {limit_s:g}: give seconds, more than 0; leave it out to wait for ever."
+                f"--stall-timeout {limit_s:g}: give seconds, more than 0 and less than "
+                f"{threading.TIMEOUT_MAX:.0e}; leave it out to wait for ever."
             )
 
     @property

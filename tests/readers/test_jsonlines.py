@@ -1,6 +1,7 @@
 """JSON Lines: objects become records, anything else rejects its own line."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -162,9 +163,9 @@ def test_a_year_may_be_a_number(path: Path) -> None:
     ]
 
 
-def bound(path: Path, data: bytes, mapping: dict[str, str] | None = None) -> None:
+def bound(path: Path, data: bytes, mapping: dict[str, str] | None = None, chunk_size: int = 1 << 20) -> None:
     path.write_bytes(data)
-    with open_feed(str(path), JSONL) as reader:
+    with open_feed(str(path), JSONL, chunk_size) as reader:
         reader.bind(texts("a", "b"), mapping)
         list(reader)
 
@@ -188,8 +189,37 @@ def test_a_feed_that_has_none_of_the_keys_is_refused(
 @pytest.mark.parametrize(
     "data", [b"", b"{}\n", b"[1]\n", b'{"x": 1}\n{"b": 1}\n', b'{"x": 1}\n' * 99 + b'{"a": 1}']
 )
-def test_a_feed_that_has_some_of_them_soon_is_taken(path: Path, data: bytes) -> None:
-    bound(path, data)
+@pytest.mark.parametrize("chunk_size", [1, 12, 1 << 20])
+def test_a_feed_that_has_some_of_them_soon_is_taken(path: Path, data: bytes, chunk_size: int) -> None:
+    bound(path, data, chunk_size=chunk_size)
+
+
+def test_a_stream_is_not_waited_for() -> None:
+    """It may be a slow one, and one that begins with something else."""
+    reading, writing = os.pipe()
+    os.write(writing, b'{"x": 1}\n' * 1_000)
+    with open_feed(f"/dev/fd/{reading}", JSONL) as reader:
+        reader.bind(texts("a"))
+        os.close(writing)
+        assert sum(chunk.size for chunk in reader) == 9_000
+    os.close(reading)
+
+
+def test_what_says_that_there_is_no_value_says_so_as_a_number(path: Path) -> None:
+    schema = Schema(
+        (
+            Field("a", "year", missing_values=("0", "")),
+            Field("b", "number", decimal_char=",", missing_values=("-9.9",)),
+        )
+    )
+    found = read(path, b'{"a": 0, "b": -9.9}\n{"a": "0", "b": -9.8}\n', schema)
+    assert [(a, None if b is None else str(b)) for _, a, b in found.rows] == [(None, None), (None, "-9.8")]
+
+
+def test_many_long_keys_make_a_short_message(path: Path) -> None:
+    with pytest.raises(HeaderError) as caught:
+        bound(path, json.dumps({f"{n}-" + "k" * 5_000: n for n in range(12)}).encode())
+    assert len(str(caught.value)) < 2_000
 
 
 def test_a_key_that_was_named_and_is_not_there_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from tests.stores.suite import SMALL, Suite
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from feedmill.report import Report
     from feedmill.stores.merge import Mode
 
 
@@ -92,6 +93,37 @@ def test_a_key_is_the_same_however_it_is_written(
         assert feedmill.load(str(feed), url, schema, table="items").failures == 0
     with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
         assert connection.execute("SELECT id, title FROM items").fetchall() == [(stored, "second")]
+
+
+def load_items(tmp_path: Path, schema: Schema, lines: str, table: str, mode: str | None = None) -> Report:
+    feed = tmp_path / f"{table}.csv"
+    feed.write_text(",".join(schema.names) + "\n" + lines)
+    return feedmill.load(str(feed), f"sqlite:///{tmp_path}/items.db", schema, table=table, mode=mode)
+
+
+def test_a_number_is_the_same_text_in_every_column(tmp_path: Path) -> None:
+    """What refers to a key finds it; so does a later run, whatever the mode of this one."""
+    parent = Schema((Field("id", "number"), Field("up", "number")), primary_key=("id",))
+    child = Schema((Field("n", "integer"), Field("id", "number")), primary_key=("n",))
+    assert load_items(tmp_path, parent, "1.50,1.500\n+02.0,1.5\n", "items", mode="append").failures == 0
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        connection.execute("CREATE TABLE parts (n INTEGER PRIMARY KEY, id TEXT REFERENCES items (id))")
+    assert load_items(tmp_path, child, "1,1.5\n2,2\n3,1.50\n4,7\n", "parts").failures == 1
+    assert load_items(tmp_path, parent, "1.500,3\n", "items").outcomes.updated == 1
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        assert connection.execute("SELECT id, up FROM items ORDER BY id").fetchall() == [
+            ("1.5", "3"),
+            ("2", "1.5"),
+        ]
+
+
+def test_what_a_strict_table_does_not_take_is_a_reject(tmp_path: Path) -> None:
+    schema = Schema((Field("id", "integer"), Field("x", "number", storage="float64")), primary_key=("id",))
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, x REAL) STRICT")
+    report = load_items(tmp_path, schema, "1,NaN\n2,1.5\n", "items")
+    assert (report.outcomes.inserted, report.failures) == (1, 1)
+    assert report.rejects_by_code == {"database": 1}
 
 
 def test_what_is_no_number_is_kept(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def _as_stored(field: Field, name: str) -> Field:
         return _read_as(field, name)
     return Field(
         name,
-        field.type,
+        "integer" if field.type == "year" else field.type,  # without zeros before it
         missing_values=(),
         precision=field.precision,
         scale=field.scale,

@@ -112,15 +112,6 @@ class Cutter:
             pass
         return bytes(self._buffer[: min(count, self._used)])
 
-    def peek_lines(self, most: int) -> list[bytes]:
-        """Return the first lines, those that are there once the first one is, or the feed has ended."""
-        end = self._row_end_from(0)
-        while not end and self._fill():
-            end = self._row_end_from(0)
-        lines = bytes(self._buffer[: self._used]).split(self._rules.row_end, most)
-        # Behind the last row end stands the start of a line, or all of the last one.
-        return lines[:most] if len(lines) > most or self._at_end else lines[:-1]
-
     def pass_over(self, count: int) -> None:
         """Drop bytes of the region that `peek` has shown."""
         self._keep_from(count)

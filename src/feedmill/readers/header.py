@@ -17,7 +17,7 @@ from feedmill.errors import HeaderError
 from feedmill.kernel import Plan
 from feedmill.schema import Field, Schema
 
-__all__ = ["MAX_COLUMNS", "bind", "read_columns", "split_cells", "text_plan"]
+__all__ = ["MAX_COLUMNS", "bind", "listed", "read_columns", "split_cells", "text_plan"]
 
 MAX_COLUMNS: Final = 1_600
 """Columns a header may have: what one PostgreSQL table can hold, and more than any file means to have."""
@@ -166,7 +166,7 @@ def bind(
         raise HeaderError(f"{where}{fault}{_advice(schema, missing, extra, columns)}")
     if schema.fields_match == "exact" and not mapping and bound != names:
         raise HeaderError(
-            f"{where}the header has the schema's fields in another order: {_listed(bound)}\n"
+            f"{where}the header has the schema's fields in another order: {listed(bound)}\n"
             '"fieldsMatch": "equal" in the schema binds them by their names'
         )
     return bound
@@ -210,12 +210,12 @@ def _misfit(schema: Schema, missing: Sequence[str], extra: Sequence[str], mappin
         lacking = missing
     parts = []
     if lacking:
-        parts.append(f"the header has no column for {_listed(lacking)}")
+        parts.append(f"the header has no column for {listed(lacking)}")
     if beyond:
         subject = "it" if lacking else "the header"
-        parts.append(f"{subject} has columns that no field knows: {_listed(beyond)}")
+        parts.append(f"{subject} has columns that no field knows: {listed(beyond)}")
         if away := [name for name in beyond if name in mapping]:
-            parts.append(f"--map takes another column for {_listed(away)}")
+            parts.append(f"--map takes another column for {listed(away)}")
     return "; ".join(parts)
 
 
@@ -247,7 +247,7 @@ def _near(name: str, names: Iterable[str]) -> str:
     """Suggest the nearest name."""
     folded = {_folded(other): other for other in names}
     near = difflib.get_close_matches(_folded(name), list(folded), n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else f"; there are {_listed(folded.values())}"
+    return f"; did you mean {folded[near[0]]!r}?" if near else f"; there are {listed(folded.values())}"
 
 
 def _folded(name: str) -> str:
@@ -255,7 +255,7 @@ def _folded(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """List names for a message, not too many of them."""
     shown = [_shortened(name) if name else "(no name)" for name in names]
     more = len(shown) - _NAMES_SHOWN

@@ -34,14 +34,15 @@ from feedmill.errors import HeaderError
 from feedmill.json_values import Nested, nested_text
 from feedmill.kernel import Batch, Finding, Plan, WrappedBatch
 from feedmill.readers.buffers import BufferPool, Chunk
+from feedmill.readers.header import listed
 from feedmill.readers.opened import OpenFeed, Stacked
 from feedmill.records import RAW_BYTES
 from feedmill.schema import Field, Schema
 
 __all__ = ["JsonLinesReader", "LineBatch"]
 
-FIRST_RECORDS: Final = 100
-"""Lines that are looked at before a feed is read, at most, to see whether it fits."""
+HEAD_BYTES: Final = 64 * 1024
+"""Of a file that is looked at before it is read, to see whether its records fit."""
 
 YEAR_DIGITS: Final = 4
 """A number of JSON has no zeros before it, a year as text has."""
@@ -108,17 +109,21 @@ class JsonLinesReader(OpenFeed):
 
     def _check_keys(self, schema: Schema) -> None:
         """Hold the keys of the first records against the schema, as a header would be."""
+        if self.bytes_total is None:  # a stream may be slow
+            return
+        head = self._cutter.peek(HEAD_BYTES)
+        lines = head.split(b"\n")
         found: dict[str, None] = {}
-        for line in self._cutter.peek_lines(FIRST_RECORDS):
+        for line in lines if len(head) < HEAD_BYTES else lines[:-1]:
             with suppress(ValueError, RecursionError):
                 value = _PLAIN.decode(line.decode())
                 found.update(dict.fromkeys(value if isinstance(value, dict) else ()))
         keys = {name: self._key_of.get(name, name) for name in schema.names}
         if found and found.keys().isdisjoint(keys.values()):
-            name, has = next(iter(keys)), ", ".join(islice(found, 20))
+            name, key = next(iter(keys)), listed(islice(found, 1))
             raise HeaderError(
-                f"feed {self.name}: its first records have none of the schema's fields, but {has}; if one of "
-                f"them is meant: --map {name}={next(iter(found))}"
+                f"feed {self.name}: its first records have none of the schema's fields, but {listed(found)}; "
+                f"if one of them is meant: --map {name}={key}"
             )
         self._unmet = [(name, key) for name, key in self._key_of.items() if found and key not in found]
 
@@ -150,7 +155,8 @@ class JsonLinesReader(OpenFeed):
     def _rewritten(self, chunk: Chunk, plan: Plan) -> "_Lines":
         fields = plan.schema.fields
         keys = [self._key_of.get(field.name, field.name) for field in fields]
-        lines = _Lines(fields, keys, _VERBATIM if any(map(_is_dressed, fields)) else _PLAIN)
+        decoder = _VERBATIM if any(map(_is_dressed, fields)) else _PLAIN
+        lines = _Lines(fields, keys, decoder, [plan.schema.missing_values_of(each) for each in fields])
         byte = 0
         for number, line in enumerate(bytes(memoryview(chunk.data)[: chunk.size]).split(b"\n")):
             if line not in {b"", b"\r"}:
@@ -187,6 +193,7 @@ class _Lines:
     fields: Sequence[Field]
     keys: Sequence[str]
     decoder: json.JSONDecoder
+    missing: Sequence[tuple[str, ...]]  # of each field, texts that say that there is no value
     records: list[bytes] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     bad_lines: dict[int, tuple[Code, bytes]] = field(default_factory=dict)  # by record
@@ -206,7 +213,8 @@ class _Lines:
                 nested, shown = written[key]
                 text = nested_text(nested, declared, _item, partial(_as_it_is, shown))
             else:
-                text, shown = _text(cell, declared), str(cell)
+                is_missing = cell in self.missing[index]
+                text, shown = str(cell) if is_missing else _text(cell, declared), str(cell)
             if text is None:
                 self.bad_cells[len(self.records), index] = shown.encode("utf-8", "surrogatepass")
             cells.append(_NO_TEXT if text is None else _quoted(text.encode("utf-8", "surrogatepass")))

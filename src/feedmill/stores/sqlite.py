@@ -48,6 +48,8 @@ SQLSTATES = {
     # A value that is no integer, into INTEGER PRIMARY KEY.
     "SQLITE_MISMATCH": "42804",
 }
+# Codes that Python has no names for: a value of another type than its column, in a STRICT table.
+UNNAMED = {3091: "SQLITE_CONSTRAINT_DATATYPE"}
 # The second: another process is busy recovering or checkpointing.
 RETRIED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Virtual-machine instructions between two looks whether the run was aborted: some milliseconds, at no cost.
@@ -251,7 +253,8 @@ class SqliteSession:
 
 def name_of(error: sqlite3.Error) -> str:
     """Name an error's extended result code; "" when Python raised it and not SQLite."""
-    return str(getattr(error, "sqlite_errorname", ""))
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return UNNAMED.get(getattr(error, "sqlite_errorcode", 0), name)
 
 
 def refused(error: sqlite3.Error, sqlstate: str) -> RefusedError:

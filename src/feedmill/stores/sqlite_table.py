@@ -61,9 +61,14 @@ class SqliteTables:
         self.table = table
         # Which texts are one key, by field; set by `layout`, before any session has a stage.
         self._collations: dict[str, str] = {}
-        # How values of the key are written, by their places in a row of the stage: SQLite compares texts, and
-        # 1.5 is 1.50. Set by `layout`.
-        self._key_texts: dict[int, Callable[[str], str]] = {}
+        # How texts are written, by their places in a row of the stage: SQLite compares texts, and 1.5 is
+        # 1.50. Those with a scale have all its digits.
+        self._texts = {
+            place: _TEXTS[kind]
+            for place, field in enumerate(schema.fields, start=1)
+            if sqlite_type(field) == "TEXT" and field.precision is None
+            for kind in {field.type, field.format} & _TEXTS.keys()
+        }
 
     def open(self) -> None:
         """Do nothing: each session opens the file."""
@@ -79,13 +84,6 @@ class SqliteTables:
         """Create the table or check the one there is, and lay the staging tables out before it."""
         transaction.execute(create_table(self.table, self.schema, self.schema.primary_key, "sqlite"))
         self._check_fit(transaction, key)
-        self._key_texts = {
-            place: _KEY_TEXTS[kind]
-            for place, field in enumerate(self.schema.fields, start=1)
-            if field.name in key
-            and sqlite_type(field) == "TEXT"
-            and (kind := field.format if field.type == "string" else field.type) in _KEY_TEXTS
-        }
         columns = tuple(
             Column(field.name, quote(field.name), f"c{index}")
             for index, field in enumerate(self.schema.fields)
@@ -115,8 +113,8 @@ class SqliteTables:
             for piece in part.slices
         )
         staged: Iterator[tuple[object, ...]] = chain.from_iterable(rows)
-        if self._key_texts:
-            staged = map(self._with_key_texts, staged)
+        if self._texts:
+            staged = map(self._with_texts, staged)
         transaction.insert(f"INSERT INTO {STAGE} VALUES ({marks})", staged)
 
     def merge(self, layout: Layout) -> Merge[SqliteTransaction]:
@@ -134,10 +132,10 @@ class SqliteTables:
         """Interrupt what runs."""
         self.database.abort()
 
-    def _with_key_texts(self, row: tuple[object, ...]) -> tuple[object, ...]:
-        """Write the key so that values that are the same are the same text."""
+    def _with_texts(self, row: tuple[object, ...]) -> tuple[object, ...]:
+        """Write values so that those that are the same are the same text."""
         values = list(row)
-        for place, written in self._key_texts.items():
+        for place, written in self._texts.items():
             value = values[place]
             values[place] = written(value) if isinstance(value, str) else value
         return tuple(values)
@@ -332,5 +330,5 @@ def plain_number(text: str) -> str:
     return (digits.rstrip("0").rstrip(".") if "." in digits else digits) if value else "0"
 
 
-_KEY_TEXTS: Final[dict[str, Callable[[str], str]]] = {"number": plain_number, "uuid": str.lower}
-"""By type of a field, or format of a string."""
+_TEXTS: Final[dict[str, Callable[[str], str]]] = {"number": plain_number, "uuid": str.lower}
+"""By type or format of a field."""
