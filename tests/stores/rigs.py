@@ -14,7 +14,7 @@ from feedmill.stores.ddl import TableName
 from feedmill.stores.postgres import PostgresOptions
 from feedmill.stores.postgres_table import PostgresTables
 from feedmill.stores.retry import RetryPolicy
-from feedmill.stores.sqlite_table import SqliteTables, plain_number
+from feedmill.stores.sqlite_table import SqliteTables
 from feedmill.stores.table import TableSink
 from feedmill.stores.url import parse_url
 
@@ -83,11 +83,9 @@ class SqliteRig:
         if isinstance(value, bool):
             return int(value)
         if isinstance(value, Decimal):
-            # Up to 15 digits the column is NUMERIC, which keeps a number; else it keeps the text, without
-            # zeros that say nothing where no scale asks for them.
-            if field.precision is None:
-                return plain_number(str(value))
-            return float(value) if field.precision <= 15 else str(value)
+            # Up to 15 digits the column is NUMERIC, which keeps a number; beyond, it keeps the text.
+            is_exact = field.precision is not None and field.precision <= 15
+            return float(value) if is_exact else str(value)
         if isinstance(value, datetime):
             return value.isoformat().replace("+00:00", "Z")
         if isinstance(value, date | time):

@@ -9,6 +9,7 @@ import pytest
 
 import feedmill
 from feedmill.errors import StoreError
+from feedmill.keys import ForeignKey
 from feedmill.schema import Field, Schema
 from tests.stores.fault_suite import PoisonSuite, ResumeSuite
 from tests.stores.feeding import load, run_info
@@ -101,19 +102,25 @@ def load_items(tmp_path: Path, schema: Schema, lines: str, table: str, mode: str
     return feedmill.load(str(feed), f"sqlite:///{tmp_path}/items.db", schema, table=table, mode=mode)
 
 
-def test_a_number_is_the_same_text_in_every_column(tmp_path: Path) -> None:
+def test_a_number_is_the_same_text_in_all_keys(tmp_path: Path) -> None:
     """What refers to a key finds it; so does a later run, whatever the mode of this one."""
-    parent = Schema((Field("id", "number"), Field("up", "number")), primary_key=("id",))
-    child = Schema((Field("n", "integer"), Field("id", "number")), primary_key=("n",))
-    assert load_items(tmp_path, parent, "1.50,1.500\n+02.0,1.5\n", "items", mode="append").failures == 0
+    own, items = ForeignKey(("up",), "", ("id",)), ForeignKey(("id",), str(tmp_path / "items.csv"), ("id",))
+    parent = Schema(
+        (Field("id", "number"), Field("up", "number"), Field("price", "number")),
+        primary_key=("id",),
+        foreign_keys=(own,),
+    )
+    child = Schema((Field("n", "integer"), Field("id", "number")), primary_key=("n",), foreign_keys=(items,))
+    lines = "1.50,1.500,1.50\n+02.0,1.5,0.10\n"
+    assert load_items(tmp_path, parent, lines, "items", mode="append").failures == 0
     with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
         connection.execute("CREATE TABLE parts (n INTEGER PRIMARY KEY, id TEXT REFERENCES items (id))")
     assert load_items(tmp_path, child, "1,1.5\n2,2\n3,1.50\n4,7\n", "parts").failures == 1
-    assert load_items(tmp_path, parent, "1.500,3\n", "items").outcomes.updated == 1
+    assert load_items(tmp_path, parent, "1.500,,1.50\n", "items").outcomes.updated == 1
     with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
-        assert connection.execute("SELECT id, up FROM items ORDER BY id").fetchall() == [
-            ("1.5", "3"),
-            ("2", "1.5"),
+        assert connection.execute("SELECT * FROM items ORDER BY id").fetchall() == [
+            ("1.5", None, "1.50"),
+            ("2", "1.5", "0.10"),
         ]
 
 

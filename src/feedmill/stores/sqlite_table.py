@@ -61,12 +61,13 @@ class SqliteTables:
         self.table = table
         # Which texts are one key, by field; set by `layout`, before any session has a stage.
         self._collations: dict[str, str] = {}
-        # How texts are written, by their places in a row of the stage: SQLite compares texts, and 1.5 is
-        # 1.50. Those with a scale have all its digits.
+        # How texts of keys are written, by their places in a row of the stage: SQLite compares texts, and 1.5
+        # is 1.50. Those with a scale have all its digits.
+        in_keys = _names_in_keys(schema)
         self._texts = {
             place: _TEXTS[kind]
             for place, field in enumerate(schema.fields, start=1)
-            if sqlite_type(field) == "TEXT" and field.precision is None
+            if field.name in in_keys and sqlite_type(field) == "TEXT" and field.precision is None
             for kind in {field.type, field.format} & _TEXTS.keys()
         }
 
@@ -133,7 +134,7 @@ class SqliteTables:
         self.database.abort()
 
     def _with_texts(self, row: tuple[object, ...]) -> tuple[object, ...]:
-        """Write values so that those that are the same are the same text."""
+        """Write values of keys so that those that are the same are the same text."""
         values = list(row)
         for place, written in self._texts.items():
             value = values[place]
@@ -313,6 +314,13 @@ def makes_numbers(declared: str) -> bool:
     if "INT" in upper:
         return True
     return bool(upper) and not any(word in upper for word in ("CHAR", "CLOB", "TEXT", "BLOB"))
+
+
+def _names_in_keys(schema: Schema) -> set[str]:
+    """Name the fields that are in a key, or refer to one."""
+    keys = [schema.primary_key, *schema.unique_keys, *(key.fields for key in schema.foreign_keys)]
+    unique = (field.name for field in schema.fields if field.constraints.unique)
+    return set(chain(unique, *keys))
 
 
 def plain_number(text: str) -> str:
