@@ -70,10 +70,8 @@ def _number(value: float | Decimal, kind: str) -> str | None:
         # The feed's notation of decimals has no exponent; a million zeros are no number anyone meant.
         if "E" in text.upper() and abs(Decimal(text).adjusted()) <= 1_000:
             text = f"{Decimal(text):f}"
-    except (
-        ValueError,
-        ArithmeticError,
-    ):  # an int of more digits than Python writes; a text that is no number
+    except (ValueError, ArithmeticError):
+        # An int of more digits than Python writes; a Decimal whose text is no number.
         return None
     return text
 

@@ -213,8 +213,8 @@ class _Lines:
                 nested, shown = written[key]
                 text = nested_text(nested, declared, _item, partial(_as_it_is, shown))
             else:
-                is_missing = cell in self.missing[index]
-                text, shown = str(cell) if is_missing else _text(cell, declared), str(cell)
+                shown = str(cell)
+                text = shown if cell in self.missing[index] else _text(cell, declared)
             if text is None:
                 self.bad_cells[len(self.records), index] = shown.encode("utf-8", "surrogatepass")
             cells.append(_NO_TEXT if text is None else _quoted(text.encode("utf-8", "surrogatepass")))
